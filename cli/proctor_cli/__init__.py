@@ -1,0 +1,1 @@
+"""The `proctor` command and the embedded cluster that it runs on."""

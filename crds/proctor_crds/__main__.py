@@ -1,0 +1,33 @@
+"""`python -m proctor_crds DIRECTORY...`: write the CRDs, and `docs/reasons.md` where docs/ is."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from proctor_crds.crdgen import crd
+from proctor_crds.kinds import KINDS
+from proctor_crds.reasons import catalogue
+
+HEADER = "# Generated from crds/proctor_crds by `make generate`; do not edit.\n"
+
+
+def rendered() -> dict[str, str]:
+    """Each CRD's file name and text."""
+    return {
+        f"{kind.crd_name.split('.')[0]}.yaml": HEADER + yaml.safe_dump(crd(kind), sort_keys=False)
+        for kind in KINDS.values()
+    }
+
+
+def main(directories: list[str]) -> None:
+    """Write every generated file."""
+    for directory in map(Path, directories):
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in rendered().items():
+            (directory / name).write_text(text)
+    Path("docs/reasons.md").write_text(catalogue())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,82 @@
+"""Types that both kinds use: references to cluster objects and conditions."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from proctor_crds.base import Message, Model, Text, Time
+
+GROUP = "proctor.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+
+class LocalRef(Model):
+    """Names an object in the same namespace."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the object."""
+
+
+class SecretKeyRef(Model):
+    """One key of a Secret in the same namespace."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the Secret."""
+    key: Annotated[str, Field(min_length=1, max_length=253)]
+    """Key within the Secret's data."""
+
+
+class PvcSource(Model):
+    """Files on a PersistentVolumeClaim, mounted read-only."""
+
+    claim_name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the PersistentVolumeClaim."""
+    path: Text = "."
+    """Path within the volume."""
+
+
+class S3Source(Model):
+    """Files in an S3 bucket."""
+
+    uri: Annotated[str, Field(pattern=r"^s3://", max_length=1024)]
+    """`s3://bucket/prefix`."""
+    endpoint: Text | None = None
+    """URL of an S3-compatible server; AWS when absent."""
+    secret_ref: LocalRef | None = None
+    """Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+
+
+class HttpSource(Model):
+    """Files behind an HTTP URL."""
+
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=1024)]
+    """URL of an archive or directory."""
+    secret_ref: SecretKeyRef | None = None
+    """Bearer token to present."""
+
+
+class Condition(Model):
+    """A standard condition (metav1.Condition)."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """Name of the condition."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """One word of docs/reasons.md."""
+    message: Message
+    """The same for a person, with names, values and the remedy."""
+    last_transition_time: Time
+    """When `status` last changed."""
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The generation of the spec that the condition speaks of."""
+
+
+class Resources(Model):
+    """Compute resources of a container (core/v1 ResourceRequirements, without claims)."""
+
+    requests: Annotated[dict[str, str], Field(max_length=16)] = {}
+    """Least amounts, by resource name."""
+    limits: Annotated[dict[str, str], Field(max_length=16)] = {}
+    """Most amounts, by resource name."""

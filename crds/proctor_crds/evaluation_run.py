@@ -1,0 +1,289 @@
+"""`EvaluationRun`: harnesses asked of a target, their scores and the verdict on them."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from proctor_crds.base import (
+    ATOMIC,
+    OPEN,
+    SET,
+    Decimal,
+    Message,
+    Model,
+    Name,
+    Rule,
+    Text,
+    Time,
+    exactly_one,
+    keyed_by,
+    not_yet,
+    only,
+)
+from proctor_crds.common import (
+    Condition,
+    HttpSource,
+    LocalRef,
+    PvcSource,
+    Resources,
+    S3Source,
+    SecretKeyRef,
+)
+from proctor_crds.model_deployment import ModelDeploymentSpec
+from proctor_crds.results import ResultRecord
+from proctor_crds.wire import HarnessParams
+
+Harness = Literal["lm-eval"]
+"""The harnesses of this version; `proctor_harness.harnesses.HARNESSES` implements each."""
+
+
+class Endpoint(Model):
+    """An OpenAI-compatible API outside Proctor."""
+
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=1024)]
+    """Base URL, to which `/v1/completions` is appended."""
+    model: Annotated[str, Field(min_length=1, max_length=253)]
+    """Model id to put in each request."""
+    api_key_secret_ref: SecretKeyRef | None = None
+    """API key; only the adapter container sees it."""
+
+
+class Target(Model):
+    """What is evaluated."""
+
+    rules: ClassVar = (
+        exactly_one("target", "deploymentRef", "deployment", "endpoint"),
+        not_yet("deployment", "apply a ModelDeployment and name it in deploymentRef"),
+    )
+    deployment_ref: LocalRef | None = None
+    """A ModelDeployment in the same namespace."""
+    deployment: ModelDeploymentSpec | None = None
+    """A ModelDeployment that lives as long as the run."""
+    endpoint: Endpoint | None = None
+    """An OpenAI-compatible API outside Proctor."""
+
+
+class Datasets(Model):
+    """Where the harness finds its tasks' files."""
+
+    rules: ClassVar = (
+        exactly_one("datasets", "pvc", "s3", "http"),
+        not_yet("s3", "copy the files to a PersistentVolumeClaim and use pvc"),
+        not_yet("http", "copy the files to a PersistentVolumeClaim and use pvc"),
+    )
+    pvc: PvcSource | None = None
+    """A PersistentVolumeClaim; for lm-eval, a directory of task YAML and its data."""
+    s3: S3Source | None = None
+    """An S3 bucket."""
+    http: HttpSource | None = None
+    """An HTTP URL."""
+
+
+class Evaluation(Model):
+    """One harness with its tasks; it becomes one Job."""
+
+    rules: ClassVar = (
+        only("shards", "1", "split the tasks over several evaluations"),
+        only("repeats", "1", "apply several runs"),
+        not_yet("judgeRef", "choose tasks that need no judge"),
+    )
+    name: Name
+    """Name within the run."""
+    harness: Harness
+    """The harness."""
+    tasks: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=253)]],
+        Field(min_length=1, max_length=100, json_schema_extra=SET),
+    ]
+    """The harness's own task names."""
+    endpoint_type: Literal["completions", "chat"] = "completions"
+    """The API that the harness asks; log-likelihood tasks need completions."""
+    params: HarnessParams = HarnessParams()
+    """How the harness asks."""
+    shards: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Pods that share the evaluation's samples."""
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Times that each sample is asked."""
+    datasets: Datasets | None = None
+    """Where the tasks' files lie; absent for tasks that bring their own."""
+    judge_ref: LocalRef | None = None
+    """ModelDeployment that judges the answers."""
+    resources: Resources | None = None
+    """Compute resources of the harness container."""
+
+
+class GateRule(Model):
+    """A bound on one metric of one task."""
+
+    rules: ClassVar = (
+        Rule("has(self.min) || has(self.max)", "gate rule: set min, max or both"),
+        not_yet("maxDrop", "bound the metric with min or max"),
+        not_yet("baselineRef", "bound the metric with min or max"),
+    )
+    task: Annotated[str, Field(min_length=1, max_length=253)]
+    """Task whose metric is bounded."""
+    metric: Annotated[str, Field(min_length=1, max_length=253)]
+    """Metric that is bounded."""
+    min: Decimal | None = None
+    """The metric must not lie below this."""
+    max: Decimal | None = None
+    """The metric must not lie above this."""
+    max_drop: Decimal | None = None
+    """The metric must not lie more than this below the baseline's."""
+    baseline_ref: LocalRef | None = None
+    """EvaluationRun to compare with."""
+
+
+class Gate(Model):
+    """When the scores are good enough. A failed gate is not a failed run."""
+
+    rule_list: Annotated[
+        list[GateRule], Field(alias="rules", min_length=1, max_length=50, json_schema_extra=ATOMIC)
+    ]
+    """Rules that must all hold."""
+    confidence: Decimal = "0.95"
+    """Confidence at which a bound counts as kept or broken."""
+    on_inconclusive: Literal["Unknown", "Pass", "Fail"] = "Unknown"
+    """What GatePassed becomes where the samples cannot tell."""
+
+
+class Artifacts(Model):
+    """Where the harness's files are kept."""
+
+    rules: ClassVar = (
+        exactly_one("artifacts", "pvc", "s3"),
+        not_yet("s3", "use pvc"),
+    )
+    pvc: PvcSource | None = None
+    """A PersistentVolumeClaim, mounted read-write; files go to `path/<run>/<evaluation>`."""
+    s3: S3Source | None = None
+    """An S3 bucket."""
+
+
+class Retry(Model):
+    """What happens after a failure of infrastructure."""
+
+    limit: Annotated[int, Field(ge=0, le=100)] = 2
+    """Pods that may fail before the evaluation does."""
+
+
+class EvaluationRunSpec(Model):
+    """The desired evaluation of one target."""
+
+    rules: ClassVar = (
+        not_yet("adapter", "leave it out"),
+        not_yet("exporters", "read the status"),
+        not_yet("offline", "leave it out"),
+        not_yet("reuse", "leave it out"),
+        not_yet("queueName", "leave it out"),
+        not_yet("budget", "limit params.limitSamples"),
+    )
+    target: Target
+    """What is evaluated."""
+    evaluations: Annotated[
+        list[Evaluation], Field(min_length=1, max_length=50, json_schema_extra=keyed_by("name"))
+    ]
+    """What is asked."""
+    adapter: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
+    """The chain of interceptors between harness and target."""
+    gate: Gate | None = None
+    """When the scores are good enough."""
+    artifacts: Artifacts | None = None
+    """Where the harness's files are kept; absent, they go with the pod."""
+    exporters: (
+        Annotated[
+            list[Annotated[dict[str, Any], Field(json_schema_extra=OPEN)]],
+            Field(max_length=10, json_schema_extra=ATOMIC),
+        ]
+        | None
+    ) = None
+    """Systems that receive the results."""
+    offline: bool | None = None
+    """Close the pods' egress to all but the target."""
+    reuse: Literal["Never", "IfIdentical"] | None = None
+    """Take an identical run's results."""
+    retry: Retry = Retry()
+    """What happens after a failure of infrastructure."""
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
+    """Delete the run this long after it finished."""
+    suspend: bool = False
+    """Hold the run; its pods are ended and nothing is started."""
+    queue_name: Name | None = None
+    """Kueue LocalQueue."""
+    budget: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
+    """Most tokens or GPU seconds to spend."""
+
+
+class Progress(Model):
+    """How far an evaluation is, in requests answered."""
+
+    done: Annotated[int, Field(ge=0)] = 0
+    """Requests answered."""
+    total: Annotated[int, Field(ge=0)] | None = None
+    """Requests in all, where known."""
+
+
+class EvaluationFailure(Model):
+    """Why an evaluation has no scores."""
+
+    reason: Annotated[str, Field(max_length=1024)]
+    """One word of docs/reasons.md."""
+    message: Message
+    """The same for a person."""
+
+
+class EvaluationStatus(Model):
+    """What is observed of one evaluation."""
+
+    name: Name
+    """Name within the run."""
+    job: Annotated[str, Field(max_length=63)] | None = None
+    """The Job that runs it; named by a hash of all that determines the scores."""
+    progress: Progress = Progress()
+    """How far it is."""
+    results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []
+    """The scores."""
+    truncated: bool = False
+    """More scores lie in the artifacts than fit here."""
+    failure: EvaluationFailure | None = None
+    """Why there are no scores."""
+    completion_time: Time | None = None
+    """When it ended, with scores or a failure."""
+
+
+class Provenance(Model):
+    """What the scores were computed from."""
+
+    served_model: Annotated[str, Field(max_length=253)] | None = None
+    """Model id that the server reported."""
+    checkpoint_digest: Text | None = None
+    """Digest of the checkpoint that the server loaded."""
+    runtime_image: Text | None = None
+    """Digest of the server's image."""
+    deployment_generation: Annotated[int, Field(ge=0)] | None = None
+    """Generation of the ModelDeployment."""
+
+
+class EvaluationRunStatus(Model):
+    """What is observed of an EvaluationRun."""
+
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The generation that this status describes."""
+    conditions: Annotated[
+        list[Condition], Field(max_length=16, json_schema_extra=keyed_by("type"))
+    ] = []
+    """Accepted, TargetReady, Running, Succeeded, GatePassed."""
+    start_time: Time | None = None
+    """When the first Job was made."""
+    completion_time: Time | None = None
+    """When the last evaluation ended."""
+    progress: Annotated[str, Field(max_length=64)] | None = None
+    """Requests answered over requests in all, for `kubectl get`."""
+    score: Annotated[str, Field(max_length=64)] | None = None
+    """The first evaluation's first metric and its standard error, for `kubectl get`."""
+    evaluations: Annotated[
+        list[EvaluationStatus], Field(max_length=50, json_schema_extra=keyed_by("name"))
+    ] = []
+    """Each evaluation's progress and scores."""
+    provenance: Provenance | None = None
+    """What the scores were computed from."""

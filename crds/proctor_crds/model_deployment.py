@@ -1,0 +1,255 @@
+"""`ModelDeployment`: a language model served by pods."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from proctor_crds.base import (
+    OPEN,
+    Decimal,
+    Model,
+    Name,
+    Rule,
+    Text,
+    exactly_one,
+    keyed_by,
+    not_yet,
+    only,
+)
+from proctor_crds.common import Condition, HttpSource, PvcSource, S3Source, SecretKeyRef
+
+
+class OciSource(Model):
+    """Files in an OCI image."""
+
+    image: Text
+    """Image reference."""
+    path: Text = "."
+    """Path within the image."""
+
+
+class HuggingFaceSource(Model):
+    """A repository of a Hugging Face hub."""
+
+    id: Text
+    """`organisation/model`."""
+    revision: Text = "main"
+    """Branch, tag or commit."""
+    secret_ref: SecretKeyRef | None = None
+    """Token for a gated repository."""
+
+
+class ModelSource(Model):
+    """Where the checkpoint lies."""
+
+    rules: ClassVar = (
+        exactly_one("model.source", "pvc", "s3", "oci", "hf", "http"),
+        not_yet("s3", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
+        not_yet("oci", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
+        not_yet("hf", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
+        not_yet("http", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
+    )
+    pvc: PvcSource | None = None
+    """A PersistentVolumeClaim."""
+    s3: S3Source | None = None
+    """An S3 bucket."""
+    oci: OciSource | None = None
+    """An OCI image."""
+    hf: HuggingFaceSource | None = None
+    """A Hugging Face repository."""
+    http: HttpSource | None = None
+    """An HTTP URL."""
+
+
+class Tokenizer(Model):
+    """The tokenizer, in Hugging Face's format."""
+
+    path: Text
+    """Directory within the model's volume."""
+
+
+class ServedModel(Model):
+    """What is served, and under which name."""
+
+    rules: ClassVar = (
+        only("format", "'megatron'", "convert the checkpoint to Megatron torch_dist"),
+        only("trustRemoteCode", "false", "remote code is never run"),
+        not_yet("chatTemplate", "put chat_template in tokenizer_config.json"),
+    )
+    source: ModelSource
+    """Where the checkpoint lies."""
+    format: Literal["megatron", "hf", "nemo"] = "megatron"
+    """Layout of the checkpoint."""
+    served_name: Annotated[str, Field(min_length=1, max_length=253)]
+    """The model id that clients put in their requests."""
+    tokenizer: Tokenizer
+    """The tokenizer."""
+    chat_template: Annotated[str, Field(max_length=65536)] | None = None
+    """Jinja template that replaces the tokenizer's own."""
+    trust_remote_code: bool = False
+    """Run Python found in the checkpoint."""
+
+
+class TritonBackend(Model):
+    """Triton Inference Server (through PyTriton) in the Proctor runtime image."""
+
+    image: Text | None = None
+    """Image that replaces the operator's default runtime image."""
+
+
+class RayServeBackend(Model):
+    """Ray Serve on KubeRay, with the Proctor runtime image."""
+
+    image: Text | None = None
+    """Image that replaces the operator's default runtime image."""
+
+
+class VllmBackend(Model):
+    """Upstream vLLM."""
+
+    image: Text | None = None
+    """Image that replaces the operator's default vLLM image."""
+
+
+class Backend(Model):
+    """What serves the model."""
+
+    rules: ClassVar = (
+        exactly_one("backend", "triton", "rayServe", "vllm"),
+        not_yet("rayServe", "use triton"),
+        not_yet("vllm", "use triton"),
+    )
+    triton: TritonBackend | None = None
+    """Triton Inference Server."""
+    ray_serve: RayServeBackend | None = None
+    """Ray Serve."""
+    vllm: VllmBackend | None = None
+    """vLLM."""
+
+
+class Parallelism(Model):
+    """How one replica is split over ranks, in Megatron's terms."""
+
+    rules: ClassVar = (
+        only("context", "1", "use tensor or pipeline"),
+        only("expert", "1", "use tensor or pipeline"),
+        only("expertTensor", "1", "use tensor or pipeline"),
+        only("sequence", "false", "leave it out"),
+    )
+    tensor: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Tensor model parallel size; must divide the model's attention heads."""
+    pipeline: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Pipeline model parallel size; must divide the model's layers."""
+    context: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Context parallel size."""
+    expert: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Expert model parallel size."""
+    expert_tensor: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Tensor parallel size within an expert."""
+    sequence: bool = False
+    """Shard activations along the sequence between tensor-parallel ranks."""
+
+
+class Engine(Model):
+    """Settings of the inference engine."""
+
+    rules: ClassVar = (
+        not_yet("cudaGraphs", "leave it out"),
+        not_yet("flashDecode", "leave it out"),
+        not_yet("prefixCaching", "leave it out"),
+        not_yet("chunkedPrefill", "leave it out"),
+        not_yet("kvCacheGiB", "leave it out"),
+    )
+    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Most sequences in one forward pass."""
+    max_sequence_length: Annotated[int, Field(ge=1, le=10_000_000)] = 2048
+    """Most tokens of prompt and completion together."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """Type of weights and activations; bfloat16 is meant for GPUs, float32 for CPUs."""
+    random_seed: Annotated[int, Field(ge=0, le=2_147_483_647)] = 1234
+    """Seed of sampling where a request brings none."""
+    cuda_graphs: bool | None = None
+    """Capture decode steps as CUDA graphs."""
+    flash_decode: bool | None = None
+    """Use the flash-decode attention kernel."""
+    prefix_caching: bool | None = None
+    """Keep the KV cache of shared prefixes."""
+    chunked_prefill: bool | None = None
+    """Split long prefills over steps."""
+    kv_cache_gi_b: Annotated[Decimal | None, Field(alias="kvCacheGiB")] = None
+    """Budget of the KV cache, in GiB."""
+
+
+class ModelDeploymentSpec(Model):
+    """The desired serving of one model."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.gpusPerNode == 0 || self.parallelism.tensor * self.parallelism.pipeline *"
+            " self.parallelism.context == self.nodes * self.gpusPerNode",
+            "parallelism.tensor × pipeline × context must equal nodes × gpusPerNode"
+            " (gpusPerNode 0 runs every rank on the CPU)",
+        ),
+        only("nodes", "1", "use one node with more GPUs"),
+        not_yet("autoscaling", "set replicas"),
+        not_yet("idleTTL", "set replicas: 0 to free the GPUs"),
+        not_yet("queueName", "leave it out"),
+    )
+    model: ServedModel
+    """What is served."""
+    backend: Backend
+    """What serves it."""
+    parallelism: Parallelism = Parallelism()
+    """How one replica is split over ranks."""
+    nodes: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Nodes that one replica spans."""
+    gpus_per_node: Annotated[int, Field(ge=0, le=64)] = 1
+    """GPUs that a pod requests; 0 serves on the CPU."""
+    replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Copies of the model."""
+    engine: Engine = Engine()
+    """Settings of the inference engine."""
+    pod: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
+    """A strategic overlay on the pod template: nodeSelector, tolerations, resources, ..."""
+    autoscaling: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
+    """Replicas that follow the load."""
+    idle_ttl: Annotated[str | None, Field(alias="idleTTL", max_length=32)] = None
+    """Scale to zero after this long without a request."""
+    queue_name: Name | None = None
+    """Kueue LocalQueue."""
+
+
+class Endpoints(Model):
+    """Where the deployment answers, inside the cluster."""
+
+    openai: Text
+    """Base URL of the OpenAI API, to which clients append `/chat/completions`."""
+    triton: Text | None = None
+    """Base URL of Triton's KServe v2 API."""
+
+
+class ModelDeploymentStatus(Model):
+    """What is observed of a ModelDeployment."""
+
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The generation that this status describes."""
+    conditions: Annotated[
+        list[Condition], Field(max_length=16, json_schema_extra=keyed_by("type"))
+    ] = []
+    """Accepted, Progressing, Available, Ready."""
+    replicas: Annotated[int, Field(ge=0)] = 0
+    """Pods that exist."""
+    ready_replicas: Annotated[int, Field(ge=0)] = 0
+    """Pods that pass a real one-token generation."""
+    selector: Text | None = None
+    """Label selector of the pods, for the scale subresource."""
+    endpoints: Endpoints | None = None
+    """Where the deployment answers."""
+    served_model: Annotated[str, Field(max_length=253)] | None = None
+    """Model id that the running server reports."""
+    engine: Annotated[dict[str, Text], Field(max_length=64)] = {}
+    """The effective configuration that the running server reports."""
+    image_digest: Text | None = None
+    """Digest of the image that the pods run."""
+    checkpoint_digest: Text | None = None
+    """Digest of the checkpoint that the server loaded."""

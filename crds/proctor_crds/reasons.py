@@ -1,0 +1,248 @@
+"""Every condition and every reason, with what it means, why it comes and what to do.
+
+`docs/reasons.md` is generated from this file.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class ConditionType(StrEnum):
+    """The conditions of both kinds."""
+
+    ACCEPTED = "Accepted"
+    PROGRESSING = "Progressing"
+    AVAILABLE = "Available"
+    READY = "Ready"
+    TARGET_READY = "TargetReady"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    GATE_PASSED = "GatePassed"
+
+
+class Reason(StrEnum):
+    """Why a condition has its status."""
+
+    SPEC_VALID = "SpecValid"
+    SPEC_INVALID = "SpecInvalid"
+    CHILD_REJECTED = "ChildRejected"
+
+    STARTING = "Starting"
+    ROLLING_OUT = "RollingOut"
+    ALL_REPLICAS_READY = "AllReplicasReady"
+    SOME_REPLICAS_READY = "SomeReplicasReady"
+    SCALED_TO_ZERO = "ScaledToZero"
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
+    CHECKPOINT_NOT_FOUND = "CheckpointNotFound"
+    CHECKPOINT_CORRUPT = "CheckpointCorrupt"
+    CHECKPOINT_UNSUPPORTED = "CheckpointUnsupported"
+    TOKENIZER_NOT_FOUND = "TokenizerNotFound"
+    PARALLELISM_INVALID = "ParallelismInvalid"
+    RUNTIME_CRASHED = "RuntimeCrashed"
+
+    TARGET_ANSWERS = "TargetAnswers"
+    DEPLOYMENT_NOT_FOUND = "DeploymentNotFound"
+    DEPLOYMENT_NOT_READY = "DeploymentNotReady"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
+
+    WAITING_FOR_TARGET = "WaitingForTarget"
+    SUSPENDED = "Suspended"
+    JOBS_RUNNING = "JobsRunning"
+    FINISHED = "Finished"
+
+    ALL_SCORED = "AllScored"
+    NOT_FINISHED = "NotFinished"
+    EVALUATION_FAILED = "EvaluationFailed"
+    UNKNOWN_TASK = "UnknownTask"
+    PARAMETER_INVALID = "ParameterInvalid"
+    TARGET_UNREACHABLE = "TargetUnreachable"
+    HARNESS_FAILED = "HarnessFailed"
+    UNSCORED = "Unscored"
+
+    NO_GATE = "NoGate"
+    WITHIN_BOUNDS = "WithinBounds"
+    OUT_OF_BOUNDS = "OutOfBounds"
+    INCONCLUSIVE = "Inconclusive"
+    METRIC_NOT_FOUND = "MetricNotFound"
+
+
+class Explanation(NamedTuple):
+    """What a person reads about a reason."""
+
+    meaning: str
+    cause: str
+    remedy: str
+
+
+NOTHING = "Nothing to do."
+
+EXPLANATIONS: dict[Reason, Explanation] = {
+    Reason.SPEC_VALID: Explanation("The spec can be acted on.", "It passed every check.", NOTHING),
+    Reason.SPEC_INVALID: Explanation(
+        "The spec cannot be acted on; nothing is started or changed.",
+        "The object was stored under a CRD older than the operator.",
+        "Correct the fields that the message names, and update the CRDs with the chart.",
+    ),
+    Reason.CHILD_REJECTED: Explanation(
+        "The cluster refuses an object that the operator wants to make.",
+        "A quota, an admission policy, or a `pod` overlay that makes the pod invalid.",
+        "Read the apiserver's words in the message; change the overlay or the policy.",
+    ),
+    Reason.STARTING: Explanation(
+        "Pods start; the model is being loaded.",
+        "A new deployment, or a replaced pod.",
+        "Wait; `kubectl logs` of the pod shows how far it is.",
+    ),
+    Reason.ROLLING_OUT: Explanation(
+        "Pods of a new spec replace those of the old.", "The spec changed.", "Wait."
+    ),
+    Reason.ALL_REPLICAS_READY: Explanation(
+        "Every replica passes a real one-token generation.", "The rollout is complete.", NOTHING
+    ),
+    Reason.SOME_REPLICAS_READY: Explanation(
+        "The endpoint answers, with fewer replicas than wanted.",
+        "A replica starts, fails or cannot be scheduled.",
+        "See the condition Progressing for why.",
+    ),
+    Reason.SCALED_TO_ZERO: Explanation(
+        "Nothing is served, as asked.", "`replicas` is 0.", "Set `replicas` to serve again."
+    ),
+    Reason.UNSCHEDULABLE: Explanation(
+        "No node can take a pod.",
+        "Not enough free GPUs, memory or CPU; a volume that does not exist; a taint.",
+        "Free or add a node, or lower gpusPerNode, resources or replicas.",
+    ),
+    Reason.IMAGE_PULL_FAILED: Explanation(
+        "A node cannot pull an image.",
+        "The image or its tag does not exist, or the registry wants credentials.",
+        "Correct the image, push it, or give `pod.imagePullSecrets`.",
+    ),
+    Reason.CONTAINER_CONFIG_INVALID: Explanation(
+        "The kubelet cannot make a container.",
+        "A Secret, a ConfigMap or one of their keys does not exist.",
+        "Create what the message names; the pod then starts by itself.",
+    ),
+    Reason.CHECKPOINT_NOT_FOUND: Explanation(
+        "The path holds no checkpoint.",
+        "`model.source` names the wrong claim or path.",
+        "Correct the path; the message lists what lies there.",
+    ),
+    Reason.CHECKPOINT_CORRUPT: Explanation(
+        "The checkpoint cannot be read.",
+        "An interrupted copy, or files changed since they were saved.",
+        "Copy the checkpoint again.",
+    ),
+    Reason.CHECKPOINT_UNSUPPORTED: Explanation(
+        "The checkpoint's architecture or format is not served by this version.",
+        "A model option that the runtime does not know.",
+        "See the message for what is supported.",
+    ),
+    Reason.TOKENIZER_NOT_FOUND: Explanation(
+        "The tokenizer cannot be loaded.",
+        "`model.tokenizer.path` names the wrong directory, or its files are broken.",
+        "Correct the path.",
+    ),
+    Reason.PARALLELISM_INVALID: Explanation(
+        "The model cannot be split as asked.",
+        "The tensor parallel size does not divide the attention heads, or the pipeline"
+        " parallel size the layers.",
+        "Choose one of the sizes that the message lists.",
+    ),
+    Reason.RUNTIME_CRASHED: Explanation(
+        "The server ended without saying why in a known way.",
+        "A defect, or the node killed it: the message has the exit code and the last words.",
+        "Read the previous container's log (`kubectl logs -p`).",
+    ),
+    Reason.TARGET_ANSWERS: Explanation(
+        "The target can be asked.", "Its deployment is Ready, or it is external.", NOTHING
+    ),
+    Reason.DEPLOYMENT_NOT_FOUND: Explanation(
+        "The target does not exist.",
+        "No ModelDeployment of that name is in the run's namespace, or it was deleted.",
+        "Apply the ModelDeployment; the run then starts by itself.",
+    ),
+    Reason.DEPLOYMENT_NOT_READY: Explanation(
+        "The target does not answer yet.",
+        "Its deployment starts or fails; the message repeats its condition Ready.",
+        "Wait, or see the ModelDeployment.",
+    ),
+    Reason.SECRET_NOT_FOUND: Explanation(
+        "The API key's Secret, or its key, does not exist.",
+        "`target.endpoint.apiKeySecretRef` names another one.",
+        "Create the Secret; the run then starts by itself.",
+    ),
+    Reason.WAITING_FOR_TARGET: Explanation(
+        "No Job was made yet.", "The target is not ready: see TargetReady.", "See TargetReady."
+    ),
+    Reason.SUSPENDED: Explanation(
+        "The run is held.", "`suspend` is true.", "Set `suspend: false` to go on."
+    ),
+    Reason.JOBS_RUNNING: Explanation("The harnesses ask the target.", "Jobs run.", "Wait."),
+    Reason.FINISHED: Explanation(
+        "No Job of the run is left to run.", "Each evaluation ended.", NOTHING
+    ),
+    Reason.ALL_SCORED: Explanation(
+        "Every evaluation has its scores.", "Every Job completed.", NOTHING
+    ),
+    Reason.NOT_FINISHED: Explanation("The outcome is open.", "Evaluations still run.", "Wait."),
+    Reason.EVALUATION_FAILED: Explanation(
+        "An evaluation ended without scores, for more than one reason.",
+        "Several evaluations failed differently.",
+        "See `status.evaluations[].failure`.",
+    ),
+    Reason.UNKNOWN_TASK: Explanation(
+        "The harness does not know a task.",
+        "A misspelt task, or a task whose YAML is not in `datasets`.",
+        "Use one of the near matches in the message.",
+    ),
+    Reason.PARAMETER_INVALID: Explanation(
+        "The harness refuses a parameter.",
+        "A value that this harness cannot use.",
+        "Correct the field that the message names.",
+    ),
+    Reason.TARGET_UNREACHABLE: Explanation(
+        "Requests failed for reasons of infrastructure; nothing was scored.",
+        "The target went away, timed out or answered 5xx until the retries were spent.",
+        "Mend the target and apply the run anew, or raise `retry.limit`.",
+    ),
+    Reason.HARNESS_FAILED: Explanation(
+        "The harness crashed; nothing was scored.",
+        "A defect in a task or in the harness: the message has its last words.",
+        "Read the Job's log; correct the task.",
+    ),
+    Reason.UNSCORED: Explanation(
+        "The harness ended well without evaluating a single sample.",
+        "An empty dataset, or a limit of zero.",
+        "Check the dataset that the message names.",
+    ),
+    Reason.NO_GATE: Explanation("Nothing was to be judged.", "The run has no gate.", NOTHING),
+    Reason.WITHIN_BOUNDS: Explanation(
+        "Every rule holds with the gate's confidence.", "The scores are good enough.", NOTHING
+    ),
+    Reason.OUT_OF_BOUNDS: Explanation(
+        "A rule is broken with the gate's confidence.",
+        "A score lies on the wrong side of its bound.",
+        "See the message for rule, score and interval.",
+    ),
+    Reason.INCONCLUSIVE: Explanation(
+        "The samples cannot tell on which side of a bound a score lies.",
+        "The score's confidence interval contains the bound.",
+        "Evaluate more samples, or decide by `onInconclusive`.",
+    ),
+    Reason.METRIC_NOT_FOUND: Explanation(
+        "A rule names a metric that the run did not produce.",
+        "A misspelt task or metric in the gate.",
+        "Use one of the metrics in the message.",
+    ),
+}
+
+
+def catalogue() -> str:
+    """`docs/reasons.md`."""
+    lines = ["# Reasons", "", "Generated from `crds/proctor_crds/reasons.py`; do not edit.", ""]
+    lines.append("| Reason | Meaning | Cause | Remedy |\n|---|---|---|---|")
+    for reason, why in EXPLANATIONS.items():
+        lines.append(f"| `{reason}` | {why.meaning} | {why.cause} | {why.remedy} |")
+    return "\n".join(lines) + "\n"

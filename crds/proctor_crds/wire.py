@@ -1,0 +1,75 @@
+"""What the operator tells a pod, and what a pod answers in its termination message.
+
+Both sides of the process boundary import these types and nothing else of each other. A pod learns
+everything from its environment:
+
+- ``RUN_SPEC``: a `RunSpec` as JSON (harness container);
+- ``TERMINATION_MESSAGE_PATH``: where to write a `RunResult` or a `Failure` as JSON, at most
+  `TERMINATION_LIMIT` bytes, which is what the kubelet keeps of it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from proctor_crds.base import Decimal, Model
+from proctor_crds.results import ResultRecord
+
+TERMINATION_LIMIT = 4096
+"""Bytes the kubelet keeps of one container's termination message."""
+
+EXIT_REJECTED = 64
+"""Exit code (sysexits' EX_USAGE) of a process that retrying cannot help: its input is wrong."""
+
+EXIT_RETRYABLE = 75
+"""Exit code (sysexits' EX_TEMPFAIL) of a process whose surroundings failed: worth a retry."""
+
+
+class HarnessParams(Model):
+    """How the harness asks; absent means the harness's own default."""
+
+    limit_samples: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
+    """Samples of each task to ask; a plumbing test, not a score to quote."""
+    few_shot: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Examples in each prompt."""
+    parallelism: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Requests in flight."""
+    request_timeout_seconds: Annotated[int, Field(ge=1, le=86400)] = 120
+    """Longest wait for one answer."""
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 5
+    """Times that one request is asked again after a failure of infrastructure."""
+    temperature: Decimal | None = None
+    """Sampling temperature of generations."""
+    top_p: Decimal | None = None
+    """Nucleus of generations."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Longest generation."""
+    extra: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=32)] = {}
+    """Settings that only this harness knows."""
+
+
+class RunSpec(Model):
+    """One evaluation, as the harness container receives it in ``RUN_SPEC``."""
+
+    harness: str
+    tasks: list[str]
+    model: str
+    """The served model name to put in each request."""
+    endpoint_type: Literal["completions", "chat"] = "completions"
+    seed: int = 1234
+    params: HarnessParams = HarnessParams()
+
+
+class RunResult(Model):
+    """A finished evaluation."""
+
+    results: list[ResultRecord]
+    truncated: bool = False
+    """Records beyond the termination message's limit were left out; the artifact has them all."""
+
+
+class Failure(Model):
+    """Why a process gave up: `reason` is a `proctor_crds.reasons.Reason`."""
+
+    reason: str
+    message: str
