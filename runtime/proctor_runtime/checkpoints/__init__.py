@@ -1,0 +1,1 @@
+"""Reading (and, for small models, writing) checkpoints."""

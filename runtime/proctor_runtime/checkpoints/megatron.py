@@ -1,0 +1,108 @@
+"""Megatron-LM's ``torch_dist`` checkpoints: sharded once, read at any parallel size.
+
+A checkpoint is a folder with ``latest_checkpointed_iteration.txt`` and ``iter_0000001/``-like
+folders; the iteration folder may also be given itself. In it ``common.pt`` holds the arguments of
+the training run, which say what the architecture is; the tensors are beside it.
+"""
+
+import json
+import pickle
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from proctor_runtime.checkpoints.safety import refuse_foreign_code, safe_common_types
+from proctor_runtime.failure import CheckpointCorruptError, CheckpointNotFoundError
+
+LATEST = "latest_checkpointed_iteration.txt"
+VERSION = 3.0
+"""The ``checkpoint_version`` of every Megatron-LM since 2021."""
+
+
+def iteration_folder(root: Path) -> Path:
+    """Find the folder with the tensors: the latest iteration's, or `root` if it is one itself."""
+    if (root / "common.pt").is_file():
+        return root
+    latest = root / LATEST
+    if not latest.is_file():
+        raise CheckpointNotFoundError(f"no Megatron checkpoint at {root}: it has no {LATEST}")
+    label = latest.read_text(encoding="utf-8").strip()
+    if label != "release" and not label.isdecimal():
+        raise CheckpointCorruptError(f"{latest} says {label[:40]!r}, which is no iteration")
+    folder = root / (label if label == "release" else f"iter_{int(label):07d}")
+    if not folder.is_dir():
+        raise CheckpointNotFoundError(f"{latest} points to {folder.name}, which does not exist")
+    return folder
+
+
+def read_args(root: Path) -> Namespace:
+    """Read the training run's arguments, executing nothing that the file contains."""
+    folder = iteration_folder(root)
+    check_format(folder)
+    try:
+        with torch.serialization.safe_globals(safe_common_types()):
+            common = torch.load(folder / "common.pt", map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise CheckpointCorruptError(f"{folder / 'common.pt'} cannot be read: {error}") from error
+    args = common.get("args") if isinstance(common, dict) else None
+    if not isinstance(args, Namespace):
+        raise CheckpointCorruptError(f"{folder / 'common.pt'} has no training arguments (args)")
+    return args
+
+
+def check_format(folder: Path) -> None:
+    """Refuse a folder that is not a whole ``torch_dist`` checkpoint."""
+    missing = [n for n in ("common.pt", "metadata.json", ".metadata") if not (folder / n).is_file()]
+    if missing:
+        raise CheckpointCorruptError(f"{folder} is incomplete: it has no {', '.join(missing)}")
+    try:
+        backend = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointCorruptError(f"{folder / 'metadata.json'} is not JSON: {error}") from error
+    name = backend.get("sharded_backend") if isinstance(backend, dict) else None
+    if name != "torch_dist":
+        raise CheckpointCorruptError(f"{folder} is in format {name!r}; supported: 'torch_dist'")
+    refuse_foreign_code(folder / ".metadata")
+
+
+def load(model: Any, root: Path) -> None:
+    """Fill this rank's share of `model`, whatever split the checkpoint was saved with."""
+    from megatron.core import dist_checkpointing  # noqa: PLC0415 - it takes seconds to import
+    from megatron.core.dist_checkpointing.core import CheckpointingException  # noqa: PLC0415
+
+    folder = iteration_folder(root)
+    check_format(folder)
+    wanted = model.sharded_state_dict()
+    try:
+        with torch.serialization.safe_globals(safe_common_types()):
+            state = dist_checkpointing.load(wanted, str(folder))
+        model.load_state_dict({key: state[key] for key in wanted}, strict=False)
+    except (CheckpointingException, *UNREADABLE) as error:
+        raise CheckpointCorruptError(f"{folder} cannot be loaded: {first_line(error)}") from error
+
+
+UNREADABLE = (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError)
+"""What PyTorch raises on truncated files, absent tensors and shapes that do not match."""
+
+
+def first_line(error: Exception) -> str:
+    """Return what a person needs of PyTorch's multi-rank, multi-line errors."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def save(model: Any, args: Namespace, root: Path, iteration: int = 1) -> Path:
+    """Write `model` as Megatron-LM would; every rank must call it. Return the iteration's folder.
+
+    The caller's module needs an ``if __name__ == "__main__"`` guard: saving spawns a process.
+    """
+    from megatron.core import dist_checkpointing  # noqa: PLC0415 - it takes seconds to import
+
+    folder = root / f"iter_{iteration:07d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    common = {"args": args, "checkpoint_version": VERSION, "iteration": iteration}
+    dist_checkpointing.save({**model.sharded_state_dict(), **common}, str(folder))
+    (root / LATEST).write_text(str(iteration), encoding="utf-8")
+    return folder

@@ -1,0 +1,63 @@
+"""Checkpoints come from strangers, and a pickle can run code: allow the types that data needs.
+
+PyTorch's ``weights_only`` loader guards ``common.pt`` and the tensors; the index of the tensors
+(``.metadata``) is read by an ordinary unpickler, so it is tried here first with a guarded one.
+"""
+
+import enum
+import io
+import pickle
+from argparse import Namespace
+from dataclasses import is_dataclass
+from pathlib import Path, PosixPath, PurePosixPath
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from proctor_runtime.failure import CheckpointCorruptError
+
+PLAIN_DATA_OF = ("torch.distributed.checkpoint.", "megatron.core.dist_checkpointing.")
+"""Packages whose dataclasses and enums make up an index; making one runs nothing."""
+
+TRUSTED = {
+    "torch": {"Size", "device"},
+    "torch.serialization": {"_get_layout"},
+    "builtins": {"set", "frozenset", "slice"},
+    "collections": {"OrderedDict", "defaultdict"},
+    "pathlib": {"Path", "PosixPath", "PurePosixPath"},
+}
+
+
+class GuardedUnpickler(pickle.Unpickler):
+    """Finds plain data types of trusted modules and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the type, or refuse to look at it."""
+        known = module in TRUSTED or module == "torch" or module.startswith(PLAIN_DATA_OF)
+        # A dotted name would reach through a trusted module into what it imports.
+        found = super().find_class(module, name) if known and "." not in name else None
+        if name in TRUSTED.get(module, ()) or isinstance(found, torch.dtype):
+            return found
+        if isinstance(found, type) and (is_dataclass(found) or issubclass(found, enum.Enum)):
+            return found
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}, which no checkpoint needs")
+
+
+def refuse_foreign_code(index: Path) -> None:
+    """Refuse an index of tensors that names anything but data."""
+    try:
+        GuardedUnpickler(io.BytesIO(index.read_bytes())).load()
+    except Exception as error:  # a broken pickle raises almost anything
+        raise CheckpointCorruptError(f"{index} cannot be read: {error}") from error
+
+
+def safe_common_types() -> list[Any]:
+    """List the types besides tensors that Megatron-LM's arguments may contain."""
+    types: list[Any] = [Namespace, SimpleNamespace, PosixPath, PurePosixPath, enum.EnumMeta]
+    try:
+        from megatron.core.enums import ModelType  # noqa: PLC0415
+        from megatron.core.transformer.enums import AttnBackend  # noqa: PLC0415
+    except ImportError:
+        return types
+    return [*types, ModelType, AttnBackend]

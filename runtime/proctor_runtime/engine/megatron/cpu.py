@@ -1,0 +1,31 @@
+"""What Megatron-Core 0.16 needs to run where there is no CUDA, all in one place.
+
+Megatron-Core asks CUDA for its current device even when nothing of it lives there. None of this is
+done where CUDA is available, so a GPU process runs Megatron-Core exactly as it was published.
+"""
+
+import torch
+
+CPU = torch.device("cpu")
+
+
+def accommodate() -> None:
+    """Let Megatron-Core build, load, save and run a model on the CPU; no-op with CUDA."""
+    if torch.cuda.is_available():
+        return
+    # Its KV cache and its rotary embedding are allocated on `torch.cuda.current_device()`
+    # (transformer/attention.py, models/common/embeddings/rotary_pos_embedding.py).
+    torch.cuda.current_device = lambda: CPU  # type: ignore[assignment,return-value]
+    # dist_checkpointing.save waits for device-to-host copies (strategies/filesystem_async.py); a
+    # checkpoint that never left the host has none.
+    torch.cuda.synchronize = lambda device=None: None  # noqa: ARG005
+
+
+def accommodate_dropout() -> None:
+    """Use Megatron-Core's own inference RNG tracker, whose forks are no-ops: dropout is off.
+
+    The training tracker saves and restores CUDA's generator state around each attention.
+    """
+    from megatron.core.tensor_parallel.random import initialize_rng_tracker  # noqa: PLC0415
+
+    initialize_rng_tracker(use_te_rng_tracker=False, inference_rng_tracker=True)
