@@ -1,0 +1,101 @@
+"""How far the evaluation is, and which of its requests are without a good answer.
+
+A harness retries. So a failed request is evidence only while the same question (method, target and
+digest of the body) has not been answered by a later attempt.
+"""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from proctor_crds.base import Model
+from proctor_harness.adapter.traffic import ABANDONED, Exchange
+
+RETRYABLE_CLIENT_ERRORS = frozenset({408, 425, 429})
+
+
+class Trouble(StrEnum):
+    """Why a request has no answer."""
+
+    UNAVAILABLE = "unavailable"
+    """The target is unreachable, overloaded or broken (5xx, 429): its surroundings failed."""
+    REJECTED = "rejected"
+    """The target refused the question (other 4xx): asking again does not help."""
+    ABANDONED = "abandoned"
+    """The harness left before the answer: it timed out, or it crashed."""
+
+
+class Unanswered(Model):
+    """The questions that have no good answer so far, counted by their last attempt."""
+
+    unavailable: int = 0
+    rejected: int = 0
+    abandoned: int = 0
+
+
+class Snapshot(Model):
+    """The adapter's ``/progress``."""
+
+    done: int = 0
+    """Items answered."""
+    total: int | None = None
+    """Items in all, once the harness has said so."""
+    failed: int = 0
+    """Requests, retries included, that got no good answer."""
+    unanswered: Unanswered = Unanswered()
+    longest_abandoned_seconds: float = 0.0
+    last_error: str | None = None
+
+
+class Announcement(Model):
+    """What the harness may post to ``/progress``."""
+
+    total: int = Field(ge=0)
+
+
+def trouble(status: int) -> Trouble:
+    """Name what a status that is not 2xx means."""
+    if status == ABANDONED:
+        return Trouble.ABANDONED
+    if status >= 500 or status in RETRYABLE_CLIENT_ERRORS:
+        return Trouble.UNAVAILABLE
+    return Trouble.REJECTED
+
+
+class Progress:
+    """The running count."""
+
+    def __init__(self) -> None:
+        self.total: int | None = None
+        self._done = 0
+        self._failed = 0
+        self._unanswered: dict[tuple[str, str, str], tuple[Trouble, float]] = {}
+        self._last_error: str | None = None
+
+    def record(self, exchange: Exchange) -> None:
+        """Count one exchange."""
+        question = (exchange.method, exchange.target, exchange.digest)
+        if exchange.answered:
+            self._done += exchange.items
+            self._unanswered.pop(question, None)
+            return
+        self._failed += 1
+        self._unanswered[question] = (trouble(exchange.status), exchange.seconds)
+        # A crashing harness drops its other requests: that must not hide why it crashed.
+        if exchange.status != ABANDONED or self._last_error is None:
+            where = f"{exchange.method} {exchange.target}: HTTP {exchange.status}"
+            self._last_error = f"{where}: {exchange.error}" if exchange.error else where
+
+    def snapshot(self) -> Snapshot:
+        """The state now."""
+        kinds = [kind for kind, _ in self._unanswered.values()]
+        abandoned = [s for kind, s in self._unanswered.values() if kind is Trouble.ABANDONED]
+        return Snapshot(
+            # A long document of a rolling task takes more requests than the estimate says.
+            done=self._done if self.total is None else min(self._done, self.total),
+            total=self.total,
+            failed=self._failed,
+            unanswered=Unanswered(**{kind.value: kinds.count(kind) for kind in Trouble}),
+            longest_abandoned_seconds=max(abandoned, default=0.0),
+            last_error=self._last_error,
+        )
