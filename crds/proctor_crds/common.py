@@ -4,11 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from proctor_crds.base import Message, Model, Text, Time
+from proctor_crds.base import Message, Model, Rule, Text, Time
 
 GROUP = "proctor.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+NAME_RULE = Rule(
+    "self.metadata.name.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')",
+    "metadata.name: use at most 63 of a-z, 0-9 and -, a letter first: it names a Service and is"
+    " a label of the pods",
+)
 
 
 class LocalRef(Model):

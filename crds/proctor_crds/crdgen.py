@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proctor_crds.base import Model
-from proctor_crds.common import GROUP, VERSION
+from proctor_crds.common import GROUP, NAME_RULE, VERSION
 from proctor_crds.kinds import Column, Kind
 
 Schema = dict[str, Any]
@@ -62,6 +62,9 @@ def root(kind: Kind) -> Schema:
         "type": "object",
         "description": kind.description,
         "required": ["spec"],
+        "x-kubernetes-validations": [
+            {"rule": NAME_RULE.expression, "message": NAME_RULE.message},
+        ],
         "properties": {
             "apiVersion": {"type": "string", "description": "API group and version."},
             "kind": {"type": "string", "description": "Kind of the object."},

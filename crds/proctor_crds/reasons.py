@@ -45,7 +45,6 @@ class Reason(StrEnum):
     TARGET_ANSWERS = "TargetAnswers"
     DEPLOYMENT_NOT_FOUND = "DeploymentNotFound"
     DEPLOYMENT_NOT_READY = "DeploymentNotReady"
-    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  a reason, not a secret
 
     WAITING_FOR_TARGET = "WaitingForTarget"
     SUSPENDED = "Suspended"
@@ -61,7 +60,6 @@ class Reason(StrEnum):
     HARNESS_FAILED = "HarnessFailed"
     UNSCORED = "Unscored"
 
-    NO_GATE = "NoGate"
     WITHIN_BOUNDS = "WithinBounds"
     OUT_OF_BOUNDS = "OutOfBounds"
     INCONCLUSIVE = "Inconclusive"
@@ -168,11 +166,6 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Its deployment starts or fails; the message repeats its condition Ready.",
         "Wait, or see the ModelDeployment.",
     ),
-    Reason.SECRET_NOT_FOUND: Explanation(
-        "The API key's Secret, or its key, does not exist.",
-        "`target.endpoint.apiKeySecretRef` names another one.",
-        "Create the Secret; the run then starts by itself.",
-    ),
     Reason.WAITING_FOR_TARGET: Explanation(
         "No Job was made yet.", "The target is not ready: see TargetReady.", "See TargetReady."
     ),
@@ -217,7 +210,6 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "An empty dataset, or a limit of zero.",
         "Check the dataset that the message names.",
     ),
-    Reason.NO_GATE: Explanation("Nothing was to be judged.", "The run has no gate.", NOTHING),
     Reason.WITHIN_BOUNDS: Explanation(
         "Every rule holds with the gate's confidence.", "The scores are good enough.", NOTHING
     ),

@@ -64,6 +64,8 @@ class RunResult(Model):
     """A finished evaluation."""
 
     results: list[ResultRecord]
+    requests: Annotated[int, Field(ge=0)] | None = None
+    """Requests that the target answered, as the adapter counted them."""
     truncated: bool = False
     """Records beyond the termination message's limit were left out; the artifact has them all."""
 

@@ -1,0 +1,179 @@
+"""One evaluation of an EvaluationRun: a Job of the harness with the adapter as native sidecar."""
+
+from dataclasses import dataclass
+
+from proctor_crds.common import SecretKeyRef
+from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
+from proctor_crds.wire import EXIT_REJECTED, RunSpec
+from proctor_operator.children.naming import (
+    EVALUATION_LABEL,
+    child,
+    hashed_name,
+    owner_labels,
+)
+from proctor_operator.children.pod import claim_volume, container, escaped, literals, pod_spec
+from proctor_operator.cluster import Manifest
+from proctor_operator.resource import Resource
+from proctor_operator.settings import Settings
+
+Run = Resource[EvaluationRunSpec]
+
+ADAPTER_PORTS = {"adapter": 9100}
+HARNESS = "harness"
+ADAPTER = "adapter"
+ARTIFACTS = "artifacts"
+DATASETS = "datasets"
+TARGET_ANNOTATION = "proctor.dev/target"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The API that the adapter forwards to."""
+
+    url: str
+    model: str
+    identity: str = ""
+    """Stands for all of the target that scores depend on: another identity, another Job."""
+    api_key: SecretKeyRef | None = None
+
+
+def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings) -> Manifest:
+    """The Job. Its template is immutable, so its name is a hash of it: a changed run, a new Job."""
+    template = pod_template(owner, evaluation, upstream, settings)
+    fixed = {
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": owner.spec.retry.limit,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": FAILURE_POLICY,
+        "template": template,
+    }
+    name = hashed_name(f"{owner.name}-{evaluation.name}", fixed)
+    result = child(owner, "batch/v1", "Job", name, spec=fixed | {"suspend": owner.spec.suspend})
+    result["metadata"]["labels"] |= {EVALUATION_LABEL: evaluation.name}
+    return result
+
+
+FAILURE_POLICY: Manifest = {
+    "rules": [
+        # An evicted or drained pod is nobody's fault and does not count.
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": HARNESS,
+                "operator": "In",
+                "values": [EXIT_REJECTED],
+            },
+        },
+    ]
+}
+
+
+def pod_template(
+    owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings
+) -> Manifest:
+    """Harness and adapter, the artifacts between them."""
+    image = settings.harness_images[evaluation.harness]
+    spec = pod_spec(
+        [harness(owner, evaluation, upstream.model, image)],
+        volumes(owner.spec, evaluation),
+        initContainers=[adapter(owner, evaluation, upstream, image)],
+        restartPolicy="Never",
+        terminationGracePeriodSeconds=15,
+    )
+    labels = owner_labels(owner) | {EVALUATION_LABEL: evaluation.name}
+    annotations = {TARGET_ANNOTATION: upstream.identity}
+    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
+
+
+def volumes(spec: EvaluationRunSpec, evaluation: Evaluation) -> list[Manifest]:
+    """Artifacts, and the tasks' files where the run names them."""
+    kept = spec.artifacts.pvc if spec.artifacts else None
+    found = [
+        claim_volume(ARTIFACTS, kept.claim_name, read_only=False)
+        if kept
+        else {"name": ARTIFACTS, "emptyDir": {}}
+    ]
+    if evaluation.datasets and evaluation.datasets.pvc:
+        found.append(claim_volume(DATASETS, evaluation.datasets.pvc.claim_name, read_only=True))
+    return found
+
+
+def artifacts_mount(owner: Run, evaluation: Evaluation) -> Manifest:
+    """A directory of its own for each evaluation of each run that shares the claim."""
+    mount = {"name": ARTIFACTS, "mountPath": "/artifacts"}
+    kept = owner.spec.artifacts.pvc if owner.spec.artifacts else None
+    if not kept:
+        return mount
+    return mount | {"subPath": below(kept.path, f"{owner.name}/{evaluation.name}")}
+
+
+def below(root: str, path: str) -> str:
+    """A volume's subPath: relative, without `.`."""
+    return "/".join(part for part in f"{root}/{path}".split("/") if part not in ("", "."))
+
+
+def datasets_mount(evaluation: Evaluation) -> list[Manifest]:
+    """The tasks' files, where the evaluation names them."""
+    source = evaluation.datasets.pvc if evaluation.datasets else None
+    if not source:
+        return []
+    mount: Manifest = {"name": DATASETS, "mountPath": "/datasets", "readOnly": True}
+    path = below(source.path, "")
+    return [mount | ({"subPath": path} if path else {})]
+
+
+def harness(owner: Run, evaluation: Evaluation, model: str, image: str) -> Manifest:
+    """The container that asks; it has no key, no token, and no way but the adapter."""
+    spec = RunSpec(
+        harness=evaluation.harness,
+        tasks=evaluation.tasks,
+        model=model,
+        endpoint_type=evaluation.endpoint_type,
+        params=evaluation.params,
+    )
+    env = {
+        "BASE_URL": "http://127.0.0.1:$(PORT_ADAPTER)/v1",
+        "RUN_SPEC": escaped(spec.model_dump_json(by_alias=True, exclude_none=True)),
+    }
+    return container(
+        HARNESS,
+        image,
+        ["python", "-m", "proctor_harness", "run"],
+        ports={},
+        peer_ports=ADAPTER_PORTS,
+        mounts=[artifacts_mount(owner, evaluation), *datasets_mount(evaluation)],
+        env=literals(env),
+        resources=harness_resources(evaluation),
+    )
+
+
+def harness_resources(evaluation: Evaluation) -> Manifest:
+    """Modest by default: the harness waits for the server most of its time."""
+    if evaluation.resources:
+        return evaluation.resources.model_dump(by_alias=True)
+    return {"requests": {"cpu": "100m", "memory": "512Mi"}}
+
+
+def adapter(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> Manifest:
+    """The native sidecar that forwards requests, counts them, and alone holds the key."""
+    env: list[Manifest] = literals({"UPSTREAM_URL": escaped(upstream.url)})
+    if upstream.api_key:
+        key = upstream.api_key.model_dump()
+        env = [*env, {"name": "API_KEY", "valueFrom": {"secretKeyRef": key}}]
+    return container(
+        ADAPTER,
+        image,
+        ["python", "-m", "proctor_harness.adapter"],
+        ports=ADAPTER_PORTS,
+        mounts=[artifacts_mount(owner, evaluation)],
+        env=env,
+        restartPolicy="Always",
+        startupProbe={
+            "httpGet": {"path": "/healthz", "port": "adapter"},
+            "periodSeconds": 1,
+            "failureThreshold": 120,
+        },
+        resources={"requests": {"cpu": "50m", "memory": "128Mi"}},
+    )

@@ -1,0 +1,111 @@
+"""What every pod has in common: hardening, writable scratch, and the address convention.
+
+A process finds its surroundings in variables that a cluster may override: `PORT_<NAME>` for each
+container port, `MOUNT_<NAME>` for each volume mount, `BIND_ADDRESS`, `TERMINATION_MESSAGE_PATH`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proctor_operator.cluster import Manifest
+
+USER = 65532
+TERMINATION_MESSAGE_PATH = "/dev/termination-log"
+
+POD_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONTAINER_SECURITY: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+SCRATCH = "scratch"
+SCRATCH_VOLUME: Manifest = {"name": SCRATCH, "emptyDir": {}}
+SCRATCH_MOUNT: Manifest = {"name": SCRATCH, "mountPath": "/scratch"}
+
+
+def variable(prefix: str, name: str) -> str:
+    """`PORT_TRITON_HTTP` of `PORT` and `triton-http`."""
+    return f"{prefix}_{name.upper().replace('-', '_')}"
+
+
+def container(  # noqa: PLR0913  each is a field of the container
+    name: str,
+    image: str,
+    command: Sequence[str],
+    *,
+    ports: Mapping[str, int],
+    mounts: Sequence[Manifest],
+    env: Sequence[Manifest] = (),
+    peer_ports: Mapping[str, int] | None = None,
+    **fields: Any,
+) -> Manifest:
+    """A hardened container that is told every address through its environment.
+
+    `env` comes after the addresses, so it may refer to them as `$(PORT_HTTP)`.
+    """
+    mounts = [SCRATCH_MOUNT, *mounts]
+    result: Manifest = {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(command),
+        "env": [*addresses({**ports, **(peer_ports or {})}, mounts), *env],
+        "volumeMounts": mounts,
+        "terminationMessagePath": TERMINATION_MESSAGE_PATH,
+        "securityContext": CONTAINER_SECURITY,
+        **fields,
+    }
+    if ports:
+        result["ports"] = [{"name": n, "containerPort": port} for n, port in ports.items()]
+    return result
+
+
+def addresses(ports: Mapping[str, int], mounts: Sequence[Manifest]) -> list[Manifest]:
+    """The variables of the address convention."""
+    fixed = {"BIND_ADDRESS": "0.0.0.0", "TERMINATION_MESSAGE_PATH": TERMINATION_MESSAGE_PATH}  # noqa: S104  a pod's own network
+    by_port = {variable("PORT", name): str(port) for name, port in ports.items()}
+    by_mount = {variable("MOUNT", mount["name"]): mount["mountPath"] for mount in mounts}
+    home = variable("MOUNT", SCRATCH)
+    return literals(fixed | by_port | by_mount | {"HOME": f"$({home})", "TMPDIR": f"$({home})"})
+
+
+def literals(values: Mapping[str, str]) -> list[Manifest]:
+    """Environment variables with plain values."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def escaped(value: str) -> str:
+    """`value` as data: the kubelet shall not expand what looks like `$(VAR)` in it."""
+    return value.replace("$(", "$$(")
+
+
+def pod_spec(
+    containers: Sequence[Manifest], volumes: Sequence[Manifest], **fields: Any
+) -> Manifest:
+    """A pod without a token, without service variables, and without rights."""
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "containers": list(containers),
+        "volumes": [SCRATCH_VOLUME, *volumes],
+        **fields,
+    }
+
+
+def claim_volume(name: str, claim: str, *, read_only: bool) -> Manifest:
+    """A volume of a PersistentVolumeClaim."""
+    source = {"claimName": claim} | ({"readOnly": True} if read_only else {})
+    return {"name": name, "persistentVolumeClaim": source}
+
+
+def within(mount: str, path: str) -> str:
+    """An argument that names `path` inside the mount called `mount`."""
+    root = f"$({variable('MOUNT', mount)})"
+    return root if path.strip("/") in ("", ".") else f"{root}/{escaped(path.strip('/'))}"

@@ -1,0 +1,146 @@
+"""A ModelDeployment on the Triton backend: one Deployment of the runtime image, one Service."""
+
+from typing import Any
+
+from proctor_crds.model_deployment import ModelDeploymentSpec
+from proctor_operator.children.naming import (
+    DEPLOYMENT_LABEL,
+    TEMPLATE_LABEL,
+    bounded,
+    child,
+    digest,
+    owner_labels,
+)
+from proctor_operator.children.overlay import overlaid
+from proctor_operator.children.pod import claim_volume, container, pod_spec, within
+from proctor_operator.cluster import Manifest
+from proctor_operator.resource import Resource
+from proctor_operator.settings import Settings
+
+Deployment = Resource[ModelDeploymentSpec]
+
+PORTS = {"http": 8080, "triton-http": 8000, "triton-grpc": 8001, "triton-metrics": 8002}
+SERVICE_PORTS = ("http", "triton-http", "triton-grpc")
+MODEL = "model"
+STARTUP_SECONDS = 3600
+"""A checkpoint of hundreds of gigabytes takes this long from a slow volume."""
+
+
+def service_name(owner: Deployment) -> str:
+    """Name of the Service, and of the Deployment behind it."""
+    return bounded(owner.name)
+
+
+def children(owner: Deployment, settings: Settings) -> list[Manifest]:
+    """Service first: clients resolve its name before a pod is ready."""
+    return [service(owner), deployment(owner, settings)]
+
+
+def service(owner: Deployment) -> Manifest:
+    """The Service through which the deployment is asked."""
+    ports = [{"name": p, "port": PORTS[p], "targetPort": p} for p in SERVICE_PORTS]
+    spec = {"selector": selector(owner), "ports": ports}
+    return child(owner, "v1", "Service", service_name(owner), spec=spec)
+
+
+def deployment(owner: Deployment, settings: Settings) -> Manifest:
+    """The Deployment whose pods serve the model."""
+    template = pod_template(owner, settings)
+    labels = template["metadata"]["labels"] | {TEMPLATE_LABEL: digest(template)}
+    template = {**template, "metadata": {**template["metadata"], "labels": labels}}
+    spec = {
+        "replicas": owner.spec.replicas,
+        "selector": {"matchLabels": selector(owner)},
+        "strategy": strategy(owner.spec),
+        "progressDeadlineSeconds": STARTUP_SECONDS + 600,
+        "template": template,
+    }
+    return child(owner, "apps/v1", "Deployment", service_name(owner), spec=spec)
+
+
+def strategy(spec: ModelDeploymentSpec) -> Manifest:
+    """Free the GPUs before the next pod asks for them; on CPUs overlap the two."""
+    if spec.gpus_per_node:
+        return {"type": "Recreate"}
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+def selector(owner: Deployment) -> dict[str, str]:
+    """Labels of the pods; immutable in a Deployment, so nothing of the spec is in them."""
+    return {DEPLOYMENT_LABEL: bounded(owner.name)}
+
+
+def pod_template(owner: Deployment, settings: Settings) -> Manifest:
+    """The pod template, with the user's overlay on it."""
+    source = owner.spec.model.source.pvc
+    volumes = [
+        claim_volume(MODEL, source.claim_name if source else "", read_only=True),
+        # Triton passes tensors to the model's process through shared memory.
+        {"name": "shm", "emptyDir": {"medium": "Memory"}},
+    ]
+    spec = pod_spec([server(owner.spec, settings)], volumes, terminationGracePeriodSeconds=60)
+    template = {"metadata": {"labels": owner_labels(owner)}, "spec": spec}
+    return overlaid(template, {"spec": owner.spec.pod or {}}) if owner.spec.pod else template
+
+
+def server(spec: ModelDeploymentSpec, settings: Settings) -> Manifest:
+    """The container that serves the model."""
+    image = (spec.backend.triton and spec.backend.triton.image) or settings.runtime_image
+    mounts: list[Manifest] = [
+        {"name": MODEL, "mountPath": "/model", "readOnly": True},
+        {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  where POSIX shared memory lies
+    ]
+    return container(
+        "server",
+        image,
+        ["python", "-m", "proctor_runtime", "serve"],
+        ports=PORTS,
+        mounts=mounts,
+        args=arguments(spec),
+        resources=resources(spec),
+        **probes(),
+    )
+
+
+def arguments(spec: ModelDeploymentSpec) -> list[str]:
+    """The server's arguments."""
+    model, engine = spec.model, spec.engine
+    source = model.source.pvc
+    values: dict[str, Any] = {
+        "checkpoint": within(MODEL, source.path if source else "."),
+        "checkpoint-format": model.format,
+        "tokenizer": within(MODEL, model.tokenizer.path),
+        "served-model-name": model.served_name,
+        "transport": "triton",
+        "tensor-parallel": spec.parallelism.tensor,
+        "pipeline-parallel": spec.parallelism.pipeline,
+        "max-batch-size": engine.max_batch_size,
+        "max-sequence-length": engine.max_sequence_length,
+        "dtype": engine.dtype,
+        "random-seed": engine.random_seed,
+    }
+    return [f"--{name}={value}" for name, value in values.items()]
+
+
+def resources(spec: ModelDeploymentSpec) -> Manifest:
+    """GPUs as asked; the rest is the overlay's to say."""
+    requests: Manifest = {"cpu": "250m", "memory": "1Gi"}
+    if not spec.gpus_per_node:
+        return {"requests": requests}
+    return {"requests": requests, "limits": {"nvidia.com/gpu": str(spec.gpus_per_node)}}
+
+
+def probes() -> Manifest:
+    """Alive is not ready: readiness generates a token."""
+    alive = {"httpGet": {"path": "/v1/health", "port": "http"}}
+    ready = {"httpGet": {"path": "/v1/health/ready", "port": "http"}}
+    return {
+        "startupProbe": {**alive, "periodSeconds": 2, "failureThreshold": STARTUP_SECONDS // 2},
+        "livenessProbe": {
+            **alive,
+            "periodSeconds": 10,
+            "timeoutSeconds": 10,
+            "failureThreshold": 6,
+        },
+        "readinessProbe": {**ready, "periodSeconds": 2, "timeoutSeconds": 10},
+    }

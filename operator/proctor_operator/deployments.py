@@ -1,0 +1,136 @@
+"""ModelDeployment: what is observed of it, what it should have, and what that amounts to."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proctor_crds.reasons import ConditionType, Reason
+from proctor_operator.children import serving
+from proctor_operator.children.naming import TEMPLATE_LABEL, owner_labels
+from proctor_operator.cluster import Cluster, Manifest
+from proctor_operator.plan import Desired
+from proctor_operator.pods import Trouble, image_digest, is_ready, newest_first, trouble
+from proctor_operator.settings import Settings
+from proctor_operator.status import FALSE, TRUE, Condition
+
+CHILD_KINDS = (("apps/v1", "Deployment"), ("v1", "Service"))
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The children, their pods, and what a ready server says of itself."""
+
+    children: Sequence[Manifest]
+    pods: Sequence[Manifest]
+    engine: Manifest
+    url: str
+
+
+async def observe(owner: serving.Deployment, cluster: Cluster) -> Observed:
+    """Read everything that judging needs."""
+    labels = owner_labels(owner)
+    lists = [cluster.list(v, k, owner.namespace, labels) for v, k in (*CHILD_KINDS, ("v1", "Pod"))]
+    *children, pods = await asyncio.gather(*lists)
+    engine = await effective_engine(pods, cluster)
+    name = serving.service_name(owner)
+    url = cluster.service_url(owner.namespace, name, serving.PORTS["http"])
+    return Observed([c for found in children for c in found], pods, engine, url)
+
+
+async def effective_engine(pods: Sequence[Manifest], cluster: Cluster) -> Manifest:
+    """What the newest ready server reports at /v1/engine; empty where none is ready."""
+    for pod in filter(is_ready, newest_first(pods)):
+        engine = await cluster.get_json(pod, "http", "/v1/engine")
+        if isinstance(engine, dict):
+            return engine
+    return {}
+
+
+def desire(owner: serving.Deployment, _: Observed, settings: Settings) -> Desired:
+    """The children."""
+    return Desired(serving.children(owner, settings))
+
+
+def judge(owner: serving.Deployment, observed: Observed) -> tuple[list[Condition], Manifest]:
+    """Conditions and the other fields of the status."""
+    child = next((c for c in observed.children if c["kind"] == "Deployment"), {})
+    counts = child.get("status", {})
+    ready = counts.get("readyReplicas", 0)
+    fields = {
+        "replicas": counts.get("replicas", 0),
+        "readyReplicas": ready,
+        "selector": ",".join(f"{k}={v}" for k, v in serving.selector(owner).items()),
+        "endpoints": {"openai": f"{observed.url}/v1"},
+    }
+    return conditions(owner, child, current_trouble(child, observed.pods)), (
+        fields | server_fields(observed, fields_before=owner.status)
+    )
+
+
+def current_trouble(child: Manifest, pods: Sequence[Manifest]) -> Trouble | None:
+    """The trouble of the newest template's pods; those of an older one are on their way out."""
+    template = child.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
+    wanted = template.get(TEMPLATE_LABEL)
+    current = [p for p in pods if p["metadata"].get("labels", {}).get(TEMPLATE_LABEL) == wanted]
+    return trouble(newest_first(current))
+
+
+def server_fields(observed: Observed, fields_before: Manifest) -> Manifest:
+    """What the running server says of itself, kept from before while none is ready."""
+    if not observed.engine:
+        kept = ("servedModel", "engine", "imageDigest", "checkpointDigest")
+        return {key: fields_before[key] for key in kept if key in fields_before}
+    engine = {key: text(value) for key, value in sorted(observed.engine.items())}
+    found = {
+        "servedModel": engine.get("servedModelName"),
+        "engine": engine,
+        "checkpointDigest": engine.get("checkpointDigest"),
+        "imageDigest": image_digest(filter(is_ready, observed.pods), "server"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def text(value: Any) -> str:
+    """A JSON scalar as the status shows it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def conditions(
+    owner: serving.Deployment, child: Manifest, found: Trouble | None
+) -> list[Condition]:
+    """Progressing, Available, Ready."""
+    wanted, counts = owner.spec.replicas, child.get("status", {})
+    ready, updated = counts.get("readyReplicas", 0), counts.get("updatedReplicas", 0)
+    current = counts.get("observedGeneration") == child.get("metadata", {}).get("generation")
+    complete = current and ready == updated == counts.get("replicas", 0) == wanted
+    why = explanation(wanted, ready, found, complete=complete)
+    progressing = Condition(ConditionType.PROGRESSING, FALSE if complete else TRUE, *why)
+    if not wanted:
+        return [
+            progressing,
+            Condition(ConditionType.AVAILABLE, FALSE, *why),
+            Condition(ConditionType.READY, FALSE, *why),
+        ]
+    partly = (Reason.SOME_REPLICAS_READY, f"{ready} of {wanted} replicas are ready")
+    available = (TRUE, *(why if complete else partly)) if ready else (FALSE, *why)
+    return [
+        progressing,
+        Condition(ConditionType.AVAILABLE, *available),
+        Condition(ConditionType.READY, TRUE if complete else FALSE, *why),
+    ]
+
+
+def explanation(
+    wanted: int, ready: int, found: Trouble | None, *, complete: bool
+) -> tuple[Reason, str]:
+    """Why the deployment is where it is."""
+    if complete and not wanted:
+        return Reason.SCALED_TO_ZERO, "replicas is 0"
+    if complete:
+        return Reason.ALL_REPLICAS_READY, f"{ready} of {wanted} replicas are ready"
+    if found:
+        return found.reason, found.message
+    if ready:
+        return Reason.ROLLING_OUT, f"{ready} of {wanted} replicas are ready"
+    return Reason.STARTING, f"0 of {wanted} replicas are ready; the model is being loaded"

@@ -1,0 +1,113 @@
+"""One evaluation, judged from its Job and the Job's pods."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from proctor_crds.reasons import Reason
+from proctor_crds.wire import RunResult
+from proctor_operator.children.evaluation_job import HARNESS
+from proctor_operator.cluster import Manifest
+from proctor_operator.pods import (
+    Trouble,
+    from_termination,
+    newest_first,
+    parsed_result,
+    terminated,
+    trouble,
+)
+from proctor_operator.status import timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """An evaluation as the status stores it (`EvaluationStatus`)."""
+
+    stored: Manifest
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended, with scores or without."""
+        return "completionTime" in self.stored
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without scores."""
+        return "failure" in self.stored
+
+
+def evaluated(
+    name: str, job: Manifest | None, pods: Sequence[Manifest], seen: Manifest | None, now: datetime
+) -> Evaluated:
+    """What the Job and its pods tell; `seen` is the adapter's progress, if it was asked."""
+    stored: Manifest = {"name": name, "progress": progress(seen)}
+    if job is None:
+        return Evaluated(stored)
+    stored["job"] = job["metadata"]["name"]
+    if has_condition(job, "Complete"):
+        return Evaluated(stored | scored(pods) | {"completionTime": timestamp(now)})
+    if has_condition(job, "Failed"):
+        found = failure(job, pods)
+        why = {"reason": str(found.reason), "message": found.message}
+        return Evaluated(stored | {"failure": why, "completionTime": timestamp(now)})
+    return Evaluated(stored)
+
+
+def progress(seen: Manifest | None) -> Manifest:
+    """`Progress` from the adapter's answer."""
+    if not seen:
+        return {"done": 0}
+    total = seen.get("total")
+    return {"done": seen.get("done", 0)} | ({"total": total} if total is not None else {})
+
+
+def has_condition(job: Manifest, kind: str) -> bool:
+    """Whether the Job's condition `kind` is True."""
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(c["type"] == kind and c["status"] == "True" for c in conditions)
+
+
+def scored(pods: Sequence[Manifest]) -> Manifest:
+    """The scores of the pod that succeeded, or why there are none."""
+    result = next(filter(None, map(result_of, newest_first(pods))), None)
+    if result is None:
+        return unscored("The Job completed, but none of its pods left a result")
+    if not result.results:
+        return unscored("The harness evaluated no sample")
+    found: Manifest = {
+        "results": [r.model_dump(by_alias=True, exclude_none=True) for r in result.results],
+    }
+    if result.truncated:
+        found["truncated"] = True
+    if result.requests is not None:
+        found["progress"] = {"done": result.requests, "total": result.requests}
+    return found
+
+
+def result_of(pod: Manifest) -> RunResult | None:
+    """The result in the pod's termination message."""
+    ended = terminated(pod, HARNESS)
+    return parsed_result(ended.get("message", "")) if ended and ended["exitCode"] == 0 else None
+
+
+def unscored(words: str) -> Manifest:
+    """No score is better than a wrong one."""
+    return {"failure": {"reason": str(Reason.UNSCORED), "message": words}}
+
+
+def failure(job: Manifest, pods: Sequence[Manifest]) -> Trouble:
+    """Why the Job failed: the newest pod's own words, else the Job's."""
+    for pod in newest_first(pods):
+        ended = terminated(pod, HARNESS)
+        if ended and ended["exitCode"]:
+            found = from_termination(pod["metadata"]["name"], HARNESS, ended)
+            crashed = found.reason == Reason.RUNTIME_CRASHED
+            return Trouble(Reason.HARNESS_FAILED, found.message) if crashed else found
+    words = [c.get("message", "") for c in job["status"]["conditions"] if c["type"] == "Failed"]
+    return trouble(pods) or Trouble(Reason.HARNESS_FAILED, words[0] if words else "The Job failed")
+
+
+def is_running(pod: Manifest) -> bool:
+    """Whether the pod runs and is not being deleted."""
+    running = pod.get("status", {}).get("phase") == "Running"
+    return running and "deletionTimestamp" not in pod["metadata"]

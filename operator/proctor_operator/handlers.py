@@ -1,0 +1,60 @@
+"""Wiring: kopf's watches into the work queue. The only import of kopf.
+
+Every watch is `on.event`: no finalizers, no annotations on anyone's objects, no state that a
+restart would lose.
+"""
+
+import asyncio
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+
+from proctor_crds.common import GROUP, VERSION
+from proctor_operator.children.naming import DEPLOYMENT_LABEL, RUN_LABEL
+from proctor_operator.kubernetes_cluster import KubernetesCluster
+from proctor_operator.reconcile import reconcile
+from proctor_operator.routing import Key, Router
+from proctor_operator.settings import Settings
+from proctor_operator.work_queue import WorkQueue
+
+registry = kopf.OperatorRegistry()
+
+
+@kopf.on.startup(registry=registry)
+async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
+    """Connect, and start the workers."""
+    settings.posting.enabled = False
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.networking.request_timeout = 30
+    cluster, own = await KubernetesCluster.connect(), Settings.from_environment(os.environ)
+
+    async def work(key: Key) -> timedelta | None:
+        return await reconcile(key, cluster, own, datetime.now(UTC))
+
+    memo.cluster, memo.router, memo.queue = cluster, Router(), WorkQueue(work)
+    memo.workers = asyncio.create_task(memo.queue.run())
+
+
+@kopf.on.cleanup(registry=registry)
+async def stop(memo: kopf.Memo, **_: Any) -> None:
+    """Stop the workers, and hang up."""
+    memo.workers.cancel()
+    await memo.cluster.__aexit__()
+
+
+@kopf.on.event(GROUP, VERSION, "modeldeployments", registry=registry)
+@kopf.on.event(GROUP, VERSION, "evaluationruns", registry=registry)
+@kopf.on.event(
+    "apps", "v1", "deployments", labels={DEPLOYMENT_LABEL: kopf.PRESENT}, registry=registry
+)
+@kopf.on.event("", "v1", "services", labels={DEPLOYMENT_LABEL: kopf.PRESENT}, registry=registry)
+@kopf.on.event("", "v1", "pods", labels={DEPLOYMENT_LABEL: kopf.PRESENT}, registry=registry)
+@kopf.on.event("batch", "v1", "jobs", labels={RUN_LABEL: kopf.PRESENT}, registry=registry)
+@kopf.on.event("", "v1", "pods", labels={RUN_LABEL: kopf.PRESENT}, registry=registry)
+async def changed(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
+    """Something happened: look at whoever it concerns."""
+    for key in memo.router.keys(dict(body)):
+        memo.queue.add(key)

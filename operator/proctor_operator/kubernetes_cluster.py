@@ -1,0 +1,195 @@
+"""`Cluster` on a real Kubernetes: the only import of its client.
+
+Paths come from a table, not from discovery, which would cost rights, time and a writable disk.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+from kubernetes.aio import client, config
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.dynamic import DynamicClient
+
+from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
+
+FIELD_MANAGER = "proctor"
+PLURALS = {
+    "Deployment": "deployments",
+    "Service": "services",
+    "Pod": "pods",
+    "Job": "jobs",
+    "Event": "events",
+    "ModelDeployment": "modeldeployments",
+    "EvaluationRun": "evaluationruns",
+}
+RETRYABLE = {408, 409, 429}
+"""Client errors that say `later`, not `never`."""
+POD_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+
+class KubernetesCluster:
+    """Talks to the apiserver that the configuration names; use `async with`."""
+
+    def __init__(self, api: client.ApiClient, http: aiohttp.ClientSession) -> None:
+        self._dynamic = DynamicClient(api)
+        self._api = api
+        self._http = http
+
+    @classmethod
+    async def connect(cls) -> "KubernetesCluster":
+        """From the pod's own account, else from the kubeconfig."""
+        try:
+            config.load_incluster_config()
+        except config.ConfigException:
+            await config.load_kube_config()
+        return cls(client.ApiClient(), aiohttp.ClientSession(timeout=POD_TIMEOUT))
+
+    async def __aenter__(self) -> "KubernetesCluster":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.close()
+        await self._api.close()
+
+    async def get(self, ref: Ref) -> Manifest | None:
+        """See `Cluster.get`."""
+        try:
+            return await self._request("get", path_of(ref))
+        except NotFoundError:
+            return None
+
+    async def list(
+        self, api_version: str, kind: str, namespace: str, labels: Mapping[str, str]
+    ) -> list[Manifest]:
+        """See `Cluster.list`."""
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        path = collection(api_version, kind, namespace)
+        found = await self._request("get", path, label_selector=selector)
+        # Items of a list carry no apiVersion and kind of their own.
+        return [item | {"apiVersion": api_version, "kind": kind} for item in found["items"]]
+
+    async def apply(self, manifest: Manifest) -> Manifest:
+        """See `Cluster.apply`."""
+        return await self._apply(path_of(Ref.of(manifest)), manifest)
+
+    async def apply_status(self, manifest: Manifest) -> Manifest:
+        """See `Cluster.apply_status`."""
+        return await self._apply(path_of(Ref.of(manifest)) + "/status", manifest)
+
+    async def delete(self, ref: Ref) -> None:
+        """See `Cluster.delete`."""
+        try:
+            await self._request("delete", path_of(ref), propagation_policy="Background")
+        except NotFoundError:
+            return
+
+    async def emit(self, event: Event) -> None:
+        """See `Cluster.emit`."""
+        body = event_manifest(event, datetime.now(UTC))
+        path = collection("v1", "Event", body["metadata"]["namespace"])
+        await self._request("post", path, body=body)
+
+    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:
+        """See `Cluster.get_json`."""
+        url = pod_url(pod, port)
+        if url is None:
+            return None
+        try:
+            async with self._http.get(url + path) as response:
+                return await response.json() if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError):
+            return None
+
+    def service_url(self, namespace: str, name: str, port: int) -> str:
+        """See `Cluster.service_url`."""
+        return f"http://{name}.{namespace}.svc:{port}"
+
+    async def _apply(self, path: str, manifest: Manifest) -> Manifest:
+        return await self._request(
+            "patch",
+            path,
+            body=manifest,
+            content_type="application/apply-patch+yaml",
+            field_manager=FIELD_MANAGER,
+            force_conflicts="true",
+        )
+
+    async def _request(self, method: str, path: str, **params: Any) -> Manifest:
+        try:
+            response = await self._dynamic.request(
+                method, path, serialize=False, _request_timeout=30, **params
+            )
+            body: Manifest = json.loads(await response.read())
+        except ApiException as error:
+            raise translated(error) from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise ClusterError(f"{method} {path}: {error or type(error).__name__}") from error
+        return body
+
+
+class NotFoundError(ClusterError):
+    """There is no such object."""
+
+
+def translated(error: ApiException) -> ClusterError:
+    """The client's exception as one of ours, with the apiserver's own words."""
+    try:
+        message = json.loads(error.body or "")["message"]
+    except (ValueError, KeyError):
+        message = str(error.reason)
+    if error.status == 404:
+        return NotFoundError(message)
+    refused = 400 <= (error.status or 0) < 500 and error.status not in RETRYABLE
+    return Rejected(message) if refused else ClusterError(f"{error.status}: {message}")
+
+
+def collection(api_version: str, kind: str, namespace: str) -> str:
+    """Path of all objects of a kind in a namespace."""
+    root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+    return f"{root}/namespaces/{namespace}/{PLURALS[kind]}"
+
+
+def path_of(ref: Ref) -> str:
+    """Path of one object."""
+    return f"{collection(ref.api_version, ref.kind, ref.namespace)}/{ref.name}"
+
+
+def pod_url(pod: Manifest, port: str) -> str | None:
+    """Address of a named container port, or None while the pod has no IP."""
+    address = pod.get("status", {}).get("podIP")
+    spec = pod["spec"]
+    for container in [*spec.get("initContainers", []), *spec["containers"]]:
+        for found in container.get("ports", []):
+            if found.get("name") == port and address:
+                return f"http://{address}:{found['containerPort']}"
+    return None
+
+
+def event_manifest(event: Event, now: datetime) -> Manifest:
+    """A core/v1 Event."""
+    meta = event.regarding["metadata"]
+    when = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    involved = {"apiVersion": event.regarding["apiVersion"], "kind": event.regarding["kind"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{meta['name']}.{uuid4().hex[:16]}",
+            "namespace": meta["namespace"],
+        },
+        "involvedObject": involved
+        | {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message[:1024],
+        "source": {"component": "proctor"},
+        "reportingComponent": "proctor.dev/operator",
+        "reportingInstance": "proctor",
+        "firstTimestamp": when,
+        "lastTimestamp": when,
+        "count": 1,
+    }

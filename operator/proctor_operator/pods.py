@@ -1,0 +1,118 @@
+"""What is wrong with a pod, read from its status as the kubelet and the scheduler write it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from proctor_crds.reasons import Reason
+from proctor_crds.wire import Failure, RunResult
+from proctor_operator.cluster import Manifest
+
+PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+CONFIG_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a pod does not get where it should."""
+
+    reason: Reason
+    message: str
+
+
+def trouble(pods: Iterable[Manifest]) -> Trouble | None:
+    """The first trouble of any pod."""
+    return next((found for pod in pods for found in troubles(pod)), None)
+
+
+def troubles(pod: Manifest) -> Iterator[Trouble]:
+    """Everything that keeps `pod` from running, in the order in which a pod starts."""
+    name = pod["metadata"]["name"]
+    status = pod.get("status", {})
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            words = condition.get("message", condition.get("reason", ""))
+            yield Trouble(Reason.UNSCHEDULABLE, f"pod {name}: {words}")
+    for container in container_statuses(pod):
+        yield from container_troubles(name, container)
+
+
+def container_statuses(pod: Manifest) -> list[Manifest]:
+    """Init containers first, as they start."""
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+
+
+def container_troubles(pod: str, container: Manifest) -> Iterator[Trouble]:
+    """What keeps one container from running."""
+    state = container.get("state", {})
+    waiting = state.get("waiting", {})
+    words = f"pod {pod}, container {container['name']}: {waiting.get('message', '')}".rstrip(": ")
+    if waiting.get("reason") in PULL_FAILURES:
+        yield Trouble(Reason.IMAGE_PULL_FAILED, f"{waiting['reason']}: {words}")
+    if waiting.get("reason") in CONFIG_FAILURES:
+        yield Trouble(Reason.CONTAINER_CONFIG_INVALID, f"{waiting['reason']}: {words}")
+    ended = state.get("terminated") or container.get("lastState", {}).get("terminated")
+    if ended and ended.get("exitCode") and not container.get("ready"):
+        yield from_termination(pod, container["name"], ended)
+
+
+def from_termination(pod: str, container: str, ended: Manifest) -> Trouble:
+    """Why a container ended: its own words where it left some, else its exit code."""
+    failure = parsed_failure(ended.get("message", ""))
+    if failure:
+        return Trouble(known_reason(failure.reason), failure.message)
+    words = ended.get("message", "").strip() or "no termination message"
+    code = f"{ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
+    return Trouble(Reason.RUNTIME_CRASHED, f"pod {pod}, container {container}: {code}: {words}")
+
+
+def known_reason(word: str) -> Reason:
+    """The reason that a pod gave, as far as this operator knows it."""
+    return Reason(word) if word in set(Reason) else Reason.RUNTIME_CRASHED
+
+
+def parsed_failure(message: str) -> Failure | None:
+    """The failure in a termination message, if it is one."""
+    try:
+        return Failure.model_validate_json(message)
+    except ValidationError:
+        return None
+
+
+def parsed_result(message: str) -> RunResult | None:
+    """The scores in a termination message, if it holds any."""
+    try:
+        return RunResult.model_validate_json(message)
+    except ValidationError:
+        return None
+
+
+def terminated(pod: Manifest, container: str) -> Manifest | None:
+    """How `container` of `pod` ended, or None while it has not."""
+    for status in container_statuses(pod):
+        if status["name"] == container:
+            ended: Manifest | None = status.get("state", {}).get("terminated")
+            return ended
+    return None
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Whether the pod passes its readiness probe."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def newest_first(pods: Iterable[Manifest]) -> list[Manifest]:
+    """By creation, the newest first."""
+    return sorted(pods, key=lambda p: str(p["metadata"].get("creationTimestamp")), reverse=True)
+
+
+def image_digest(pods: Iterable[Manifest], container: str) -> str | None:
+    """The digest of the image that `container` runs, from the first pod that tells it."""
+    for pod in pods:
+        for status in container_statuses(pod):
+            if status["name"] == container and status.get("imageID"):
+                return str(status["imageID"])
+    return None

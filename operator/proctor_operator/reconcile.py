@@ -1,0 +1,105 @@
+"""The seven stages: parse, observe, desire, plan, act, judge, report.
+
+Level-triggered: nothing is carried from one call to the next, so any event may be lost, repeated
+or reordered. Desire, plan and judge are pure; observe, act and report are the only I/O.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from proctor_crds.kinds import KINDS
+from proctor_crds.reasons import Reason
+from proctor_crds.validation import SpecInvalidError
+from proctor_operator import deployments, runs
+from proctor_operator.cluster import Cluster, Manifest, Ref, Rejected
+from proctor_operator.plan import Plan, ending, plan
+from proctor_operator.resource import Resource, parsed, unparsed
+from proctor_operator.routing import Key
+from proctor_operator.settings import Settings
+from proctor_operator.status import Condition, accepted, merged, transitions
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a reconcile found, and when to look again."""
+
+    conditions: Sequence[Condition]
+    fields: Manifest
+    again: timedelta | None = None
+
+
+async def reconcile(
+    key: Key, cluster: Cluster, settings: Settings, now: datetime
+) -> timedelta | None:
+    """Bring one resource nearer to its spec; returns when to come back though nothing happens.
+
+    Raises ClusterError where the cluster does not answer: the caller tries again.
+    """
+    manifest = await cluster.get(Ref("proctor.dev/v1alpha1", key.kind, key.namespace, key.name))
+    if manifest is None or ending(manifest):
+        return None
+    resource = unparsed(manifest)
+    try:
+        resource = parsed(resource, KINDS[key.kind])
+    except SpecInvalidError as error:
+        judged = Judged([accepted(str(error))], {})
+    else:
+        judged = await STAGES[key.kind](resource, cluster, settings, now)
+    await report(resource, judged, cluster, now)
+    return judged.again
+
+
+async def reconcile_deployment(
+    owner: Resource[Any], cluster: Cluster, settings: Settings, _: datetime
+) -> Judged:
+    """Observe to judge, for a ModelDeployment."""
+    observed = await deployments.observe(owner, cluster)
+    steps = plan(deployments.desire(owner, observed, settings), observed.children)
+    refusal = await act(steps, cluster)
+    conditions, fields = deployments.judge(owner, observed)
+    return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields)
+
+
+async def reconcile_run(
+    owner: Resource[Any], cluster: Cluster, settings: Settings, now: datetime
+) -> Judged:
+    """Observe to judge, for an EvaluationRun."""
+    observed = await runs.observe(owner, cluster)
+    steps = plan(runs.desire(owner, observed, settings), observed.children)
+    refusal = await act(steps, cluster)
+    conditions, fields = runs.judge(owner, observed, settings, now)
+    left = runs.time_to_live(owner, fields, now)
+    if left is not None and left <= timedelta(0):
+        await cluster.delete(owner.ref)
+    again = runs.next_look(owner, observed, settings, fields, now)
+    return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields, again)
+
+
+STAGES = {"ModelDeployment": reconcile_deployment, "EvaluationRun": reconcile_run}
+
+
+async def act(steps: Plan, cluster: Cluster) -> str | None:
+    """Carry the plan out; returns the cluster's words where it refuses a child."""
+    refusal = None
+    for manifest in steps.apply:
+        try:
+            await cluster.apply(manifest)
+        except Rejected as error:
+            refusal = f"{manifest['kind']} {manifest['metadata']['name']}: {error}"
+    for ref in steps.delete:
+        await cluster.delete(ref)
+    return refusal
+
+
+async def report(owner: Resource[Any], judged: Judged, cluster: Cluster, now: datetime) -> None:
+    """One status write, only when it changed, and an event for each transition."""
+    before = owner.status.get("conditions", [])
+    conditions = merged(judged.conditions, before, owner.generation, now)
+    status = judged.fields | {"observedGeneration": owner.generation, "conditions": conditions}
+    if status == owner.status:
+        return
+    await cluster.apply_status(owner.identity() | {"status": status})
+    for event in transitions(owner.identity(), before, conditions):
+        await cluster.emit(event)

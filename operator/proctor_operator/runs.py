@@ -1,0 +1,246 @@
+"""EvaluationRun: what is observed of it, what it should have, and what that amounts to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from proctor_crds.evaluation_run import Evaluation
+from proctor_crds.reasons import ConditionType, Reason
+from proctor_crds.results import ResultRecord
+from proctor_operator import verdict
+from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
+from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
+from proctor_operator.cluster import Cluster, Manifest, Ref
+from proctor_operator.evaluations import Evaluated, evaluated, is_running
+from proctor_operator.plan import Desired, ending
+from proctor_operator.pods import Trouble, trouble
+from proctor_operator.settings import Settings
+from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition, timestamp
+from proctor_operator.target import ObservedTarget
+from proctor_operator.target import observe as observe_target
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The target, the Jobs, their pods, and how far each evaluation is."""
+
+    target: ObservedTarget
+    children: Sequence[Manifest]
+    pods: Sequence[Manifest]
+    progress: Mapping[str, Manifest]
+
+
+async def observe(owner: Run, cluster: Cluster) -> Observed:
+    """Read everything that judging needs; pods after Jobs, so that a done Job's pod is done too."""
+    target = await observe_target(owner.spec.target, owner.namespace, cluster)
+    labels = owner_labels(owner)
+    jobs = await cluster.list("batch/v1", "Job", owner.namespace, labels)
+    pods = await cluster.list("v1", "Pod", owner.namespace, labels)
+    progress = {}
+    for pod in filter(is_running, pods):
+        found = await cluster.get_json(pod, next(iter(ADAPTER_PORTS)), "/progress")
+        if isinstance(found, dict):
+            progress[pod["metadata"]["labels"][EVALUATION_LABEL]] = found
+    return Observed(target, jobs, pods, progress)
+
+
+def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
+    """A Job for each unfinished evaluation.
+
+    None is started before the target is ready, none is ended because it is not for a while, all are
+    ended when it is gone. The Job of a finished evaluation stays, for its log.
+    """
+    existing = {Ref.of(child) for child in observed.children}
+    apply, keep = [], []
+    for evaluation in owner.spec.evaluations:
+        wanted = wanted_job(owner, evaluation, observed.target, settings)
+        before = finished_before(owner, evaluation, wanted)
+        if before:
+            keep.append(Ref("batch/v1", "Job", owner.namespace, before["job"]))
+        elif wanted and (may_start(owner, observed.target) or Ref.of(wanted) in existing):
+            apply.append(wanted)
+    return Desired(apply, frozenset(keep))
+
+
+def may_start(owner: Run, target: ObservedTarget) -> bool:
+    """Whether a Job that does not exist yet may be made."""
+    return target.ready and not owner.spec.suspend
+
+
+def wanted_job(
+    owner: Run, evaluation: Evaluation, target: ObservedTarget, settings: Settings
+) -> Manifest | None:
+    """The evaluation's Job; None where there is no target to ask."""
+    return job(owner, evaluation, target.upstream, settings) if target.upstream else None
+
+
+def finished_before(owner: Run, evaluation: Evaluation, wanted: Manifest | None) -> Manifest | None:
+    """The stored status of an evaluation that ended, if it is still what the spec asks for.
+
+    Of the same generation it is, whatever became of the target; of an earlier one only if nothing
+    that determines the scores has changed, which is what the Job's name says.
+    """
+    stored: list[Manifest] = owner.status.get("evaluations", [])
+    before = next((e for e in stored if e["name"] == evaluation.name), None)
+    if not before or not before.get("completionTime") or not before.get("job"):
+        return None
+    same_job = wanted is not None and before["job"] == wanted["metadata"]["name"]
+    same_spec = owner.status.get("observedGeneration") == owner.generation
+    return before if same_spec or same_job else None
+
+
+def judge(
+    owner: Run, observed: Observed, settings: Settings, now: datetime
+) -> tuple[list[Condition], Manifest]:
+    """Conditions and the other fields of the status."""
+    found = [judge_one(owner, e, observed, settings, now) for e in owner.spec.evaluations]
+    done = all(e.finished for e in found)
+    conditions = [
+        observed.target.condition,
+        running(owner, observed, done=done),
+        succeeded(found),
+        *gate(owner, found),
+    ]
+    before = owner.status
+    started = [child for child in observed.children if not ending(child)]
+    fields = {
+        "startTime": before.get("startTime") or (timestamp(now) if started else None),
+        "completionTime": (before.get("completionTime") or timestamp(now)) if done else None,
+        "progress": progress(found),
+        "score": headline(found),
+        "evaluations": [e.stored for e in found],
+        "provenance": before.get("provenance") if done else provenance(observed.target, before),
+    }
+    if done and not before.get("provenance"):
+        fields["provenance"] = provenance(observed.target, before)
+    return conditions, {key: value for key, value in fields.items() if value is not None}
+
+
+def judge_one(
+    owner: Run, evaluation: Evaluation, observed: Observed, settings: Settings, now: datetime
+) -> Evaluated:
+    """One evaluation: as it was stored if it ended, else as its Job and pods tell."""
+    wanted = wanted_job(owner, evaluation, observed.target, settings)
+    before = finished_before(owner, evaluation, wanted)
+    if before:
+        return Evaluated(before)
+    name = wanted["metadata"]["name"] if wanted else None
+    found = next((c for c in observed.children if c["metadata"]["name"] == name), None)
+    pods = [p for p in observed.pods if belongs(p, name)]
+    seen = observed.progress.get(evaluation.name) or progress_before(owner, evaluation, name)
+    return evaluated(evaluation.name, found, pods, seen, now)
+
+
+def progress_before(owner: Run, evaluation: Evaluation, job_name: str | None) -> Manifest | None:
+    """The progress last seen of the same Job, for when its adapter does not answer."""
+    stored: list[Manifest] = owner.status.get("evaluations", [])
+    same = (e for e in stored if e["name"] == evaluation.name and e.get("job") == job_name)
+    return next((e.get("progress") for e in same), None)
+
+
+def belongs(pod: Manifest, job_name: str | None) -> bool:
+    """Whether `pod` is one of the Job's."""
+    owners = pod["metadata"].get("ownerReferences", [])
+    return any(o["kind"] == "Job" and o["name"] == job_name for o in owners)
+
+
+def running(owner: Run, observed: Observed, *, done: bool) -> Condition:
+    """Whether Jobs run, and what keeps them from it."""
+    if done:
+        return Condition(ConditionType.RUNNING, FALSE, Reason.FINISHED, "Every evaluation ended")
+    if owner.spec.suspend:
+        return Condition(ConditionType.RUNNING, FALSE, Reason.SUSPENDED, "suspend is true")
+    jobs = [child for child in observed.children if not ending(child)]
+    if not jobs:
+        words = f"No Job yet: {observed.target.condition.message}"
+        return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
+    found = starting_trouble(observed.pods)
+    if found:
+        return Condition(ConditionType.RUNNING, FALSE, found.reason, found.message)
+    words = ", ".join(child["metadata"]["name"] for child in jobs)
+    return Condition(ConditionType.RUNNING, TRUE, Reason.JOBS_RUNNING, f"Jobs: {words}")
+
+
+def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:
+    """What keeps a pod from starting; how a pod ended is the Job's to judge."""
+    return trouble(p for p in pods if p.get("status", {}).get("phase") == "Pending")
+
+
+def succeeded(found: Sequence[Evaluated]) -> Condition:
+    """Whether every evaluation has its scores."""
+    failures = [(e.stored["name"], e.stored["failure"]) for e in found if e.failed]
+    if not all(e.finished for e in found):
+        words = ", ".join(e.stored["name"] for e in found if not e.finished)
+        return Condition(
+            ConditionType.SUCCEEDED, UNKNOWN, Reason.NOT_FINISHED, f"Not finished: {words}"
+        )
+    if not failures:
+        words = f"{len(found)} of {len(found)} evaluations have scores"
+        return Condition(ConditionType.SUCCEEDED, TRUE, Reason.ALL_SCORED, words)
+    reasons = {failure["reason"] for _, failure in failures}
+    reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.EVALUATION_FAILED
+    words = "; ".join(f"{name}: {failure['message']}" for name, failure in failures)
+    return Condition(ConditionType.SUCCEEDED, FALSE, reason, words)
+
+
+def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
+    """GatePassed, where the run has a gate."""
+    if not owner.spec.gate:
+        return []
+    if not all(e.finished for e in found):
+        words = "The scores are not complete"
+        return [Condition(ConditionType.GATE_PASSED, UNKNOWN, Reason.NOT_FINISHED, words)]
+    records = [ResultRecord.model_validate(r) for e in found for r in e.stored.get("results", [])]
+    return [verdict.judge(owner.spec.gate, records)]
+
+
+def progress(found: Sequence[Evaluated]) -> str:
+    """Requests answered over requests in all; `?` while some total is unknown."""
+    counts: list[Manifest] = [e.stored["progress"] for e in found]
+    totals = [count.get("total") for count in counts]
+    total = "?" if None in totals else sum(t for t in totals if t is not None)
+    return f"{sum(count['done'] for count in counts)}/{total}"
+
+
+def headline(found: Sequence[Evaluated]) -> str | None:
+    """The first score with its standard error."""
+    records: list[Manifest] = [r for e in found for r in e.stored.get("results", [])]
+    if not records:
+        return None
+    value, stderr = float(records[0]["value"]), records[0].get("stderr")
+    return f"{value:.4f}" + (f" ± {float(stderr):.4f}" if stderr else "")
+
+
+def provenance(target: ObservedTarget, before: Manifest) -> Manifest | None:
+    """What the scores come from, as the target's status tells it."""
+    deployment = target.deployment
+    if not deployment:
+        stored: Manifest | None = before.get("provenance")
+        return stored
+    status: Manifest = deployment.get("status") or {}
+    found: dict[str, Any] = {
+        "servedModel": status.get("servedModel"),
+        "checkpointDigest": status.get("checkpointDigest"),
+        "runtimeImage": status.get("imageDigest"),
+        "deploymentGeneration": deployment["metadata"].get("generation"),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def next_look(
+    owner: Run, observed: Observed, settings: Settings, status: Manifest, now: datetime
+) -> timedelta | None:
+    """When to reconcile again though nothing happened: for progress, and to delete on time."""
+    if any(map(is_running, observed.pods)):
+        return timedelta(seconds=settings.progress_seconds)
+    left = time_to_live(owner, status, now)
+    return max(left, timedelta(seconds=1)) if left is not None else None
+
+
+def time_to_live(owner: Run, status: Manifest, now: datetime) -> timedelta | None:
+    """How long a finished run still has; None where it stays or has not finished."""
+    ttl, ended = owner.spec.ttl_seconds_after_finished, status.get("completionTime")
+    if ttl is None or not ended:
+        return None
+    return datetime.fromisoformat(ended) + timedelta(seconds=ttl) - now

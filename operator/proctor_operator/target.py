@@ -1,0 +1,76 @@
+"""The target of a run: whether it answers, and how its Jobs reach it."""
+
+from dataclasses import dataclass
+
+from proctor_crds.evaluation_run import Target
+from proctor_crds.reasons import ConditionType, Reason
+from proctor_operator.children.evaluation_job import Upstream
+from proctor_operator.children.naming import digest
+from proctor_operator.children.serving import PORTS
+from proctor_operator.cluster import Cluster, Manifest, Ref
+from proctor_operator.plan import ending
+from proctor_operator.status import FALSE, TRUE, Condition, find
+
+SCORES_DEPEND_ON = ("model", "backend", "parallelism", "engine")
+"""Fields of a ModelDeployment; a change of any other leaves a running evaluation alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedTarget:
+    """The target as found."""
+
+    condition: Condition
+    upstream: Upstream | None = None
+    """How to reach it; None where it does not exist."""
+    deployment: Manifest | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether Jobs may start."""
+        return self.condition.status == TRUE
+
+
+async def observe(target: Target, namespace: str, cluster: Cluster) -> ObservedTarget:
+    """Look the target up."""
+    if target.endpoint:
+        end = target.endpoint
+        upstream = Upstream(end.url.rstrip("/"), end.model, api_key=end.api_key_secret_ref)
+        words = f"{end.url} is outside Proctor: it is asked without waiting"
+        return ObservedTarget(answers(words), upstream)
+    name = target.deployment_ref.name if target.deployment_ref else ""
+    ref = Ref("proctor.dev/v1alpha1", "ModelDeployment", namespace, name)
+    found = await cluster.get(ref)
+    url = cluster.service_url(namespace, name, PORTS["http"])
+    return of_deployment(name, None if found and ending(found) else found, url)
+
+
+def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget:
+    """The target that a ModelDeployment amounts to."""
+    if found is None:
+        words = f"ModelDeployment {name} does not exist; the run starts when it appears"
+        return ObservedTarget(waiting(Reason.DEPLOYMENT_NOT_FOUND, words))
+    identity = digest({key: found["spec"].get(key) for key in SCORES_DEPEND_ON})
+    upstream = Upstream(url, found["spec"]["model"]["servedName"], identity)
+    return ObservedTarget(readiness(name, found), upstream, found)
+
+
+def readiness(name: str, deployment: Manifest) -> Condition:
+    """TargetReady of a deployment that exists."""
+    status = deployment.get("status") or {}
+    ready = find(status.get("conditions", []), ConditionType.READY)
+    if status.get("observedGeneration") != deployment["metadata"].get("generation") or not ready:
+        return waiting(Reason.DEPLOYMENT_NOT_READY, f"ModelDeployment {name} is being looked at")
+    if ready["status"] == TRUE:
+        return answers(f"ModelDeployment {name}: {ready['message']}")
+    words = f"ModelDeployment {name} is not Ready: {ready['reason']}: {ready['message']}"
+    return waiting(Reason.DEPLOYMENT_NOT_READY, words)
+
+
+def answers(words: str) -> Condition:
+    """TargetReady=True."""
+    return Condition(ConditionType.TARGET_READY, TRUE, Reason.TARGET_ANSWERS, words)
+
+
+def waiting(reason: Reason, words: str) -> Condition:
+    """TargetReady=False."""
+    return Condition(ConditionType.TARGET_READY, FALSE, reason, words)
