@@ -5,6 +5,7 @@ more than the forwarding itself.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
@@ -25,7 +26,9 @@ from proctor_harness.adapter.messages import (
 from proctor_harness.adapter.metrics import Metrics
 from proctor_harness.adapter.progress import Announcement, Progress
 from proctor_harness.adapter.traffic import Observer
-from proctor_harness.adapter.upstream import Upstream, BrokenAnswerError
+from proctor_harness.adapter.upstream import BrokenAnswerError, Upstream
+
+logger = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -107,6 +110,10 @@ class _Exchange:
     async def run(self, scope: Message, answer: Callable[[Request], Awaitable[Response]]) -> None:
         try:
             await self._reply(await answer(self._request(scope)))
+        except BrokenAnswerError as error:
+            # The status is out. The server closes a connection whose response is incomplete, and
+            # that alone can still tell the client.
+            logger.warning("%s: %s", scope["path"], error)
         except asyncio.CancelledError:
             if not self._client_left:
                 raise

@@ -1,0 +1,110 @@
+"""The harness container: validate, look ahead, run the harness, and report."""
+
+import os
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from proctor_crds.reasons import Reason
+from proctor_crds.wire import RunResult
+from proctor_harness import sidecar, termination
+from proctor_harness.adapter.progress import Snapshot
+from proctor_harness.child import Ended, run_child
+from proctor_harness.environment import Environment, parse
+from proctor_harness.failures import RunError, diagnose, unreachable
+from proctor_harness.harnesses import HARNESSES
+from proctor_harness.harnesses.protocol import (
+    PREFLIGHT_FILE,
+    Harness,
+    NoReportError,
+    PreflightReport,
+)
+
+RESULTS_FILE = "results.json"
+
+
+def main(environ: Mapping[str, str] = os.environ) -> int:
+    """Run the evaluation; the exit code says whether a retry can help."""
+    signal.signal(signal.SIGTERM, _leave)
+    message_path = Path(environ["TERMINATION_MESSAGE_PATH"])
+    try:
+        environment = parse(environ)
+        result = evaluate(environment, find_harness(environment.run.harness))
+    except RunError as error:
+        termination.write(message_path, error.failure)
+        return error.exit_code
+    results = environment.artifacts / RESULTS_FILE
+    results.write_text(termination.encode(result), encoding="utf-8")
+    termination.write(message_path, termination.fitted(result))
+    return 0
+
+
+def find_harness(name: str) -> Harness:
+    """Look the harness up."""
+    if name not in HARNESSES:
+        known = f"choose one of {', '.join(sorted(HARNESSES))}"
+        raise RunError(Reason.PARAMETER_INVALID, f"harness={name!r}: {known}")
+    return HARNESSES[name]
+
+
+def evaluate(environment: Environment, harness: Harness) -> RunResult:
+    """Take the run from its parameters to its scores."""
+    if problems := harness.validate(environment.run):
+        raise RunError(Reason.PARAMETER_INVALID, "; ".join(map(str, problems)))
+    _clear(environment.workspace.output_dir)
+    _look_ahead(environment, harness)
+    ended = _child(environment, harness.command(environment.run, environment.workspace))
+    _judge(environment, ended)
+    return _scores(environment, harness)
+
+
+def _clear(output_dir: Path) -> None:
+    """Begin a retried run afresh: an old report must not pass for the new one."""
+    shutil.rmtree(output_dir, ignore_errors=True)
+    output_dir.mkdir(parents=True)
+
+
+def _look_ahead(environment: Environment, harness: Harness) -> None:
+    workspace = environment.workspace
+    ended = _child(environment, harness.preflight(environment.run, workspace))
+    if ended.exit_code != 0:
+        raise diagnose(ended.exit_code, ended.tail, Snapshot(), timeout_seconds=0)
+    content = (workspace.output_dir / PREFLIGHT_FILE).read_text(encoding="utf-8")
+    report = PreflightReport.model_validate_json(content)
+    if report.failure:
+        raise RunError(report.failure.reason, report.failure.message)
+    if report.total is not None:
+        sidecar.announce(workspace.base_url, report.total)
+
+
+def _judge(environment: Environment, ended: Ended) -> None:
+    evidence = sidecar.snapshot(environment.workspace.base_url)
+    timeout = environment.run.params.request_timeout_seconds
+    if ended.exit_code != 0:
+        raise diagnose(ended.exit_code, ended.tail, evidence, timeout)
+    # A harness that ends well although a question is open has made up an answer to it.
+    if evidence and (failure := unreachable(evidence, timeout)):
+        raise failure
+
+
+def _scores(environment: Environment, harness: Harness) -> RunResult:
+    try:
+        result = harness.parse(environment.workspace.output_dir)
+    except NoReportError as error:
+        raise RunError(Reason.HARNESS_FAILED, str(error)) from error
+    if not result.results:
+        raise RunError(Reason.HARNESS_FAILED, "the harness's report holds no score of any sample")
+    return result
+
+
+def _child(environment: Environment, argv: list[str]) -> Ended:
+    workspace = environment.workspace
+    return run_child(argv, workspace.datasets or workspace.output_dir, environment.child)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # 128 + SIGTERM; `run_child` takes the harness along on the way out.
+    raise SystemExit(143)

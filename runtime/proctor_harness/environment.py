@@ -1,0 +1,60 @@
+"""What the pod tells the driver."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from proctor_crds.reasons import Reason
+from proctor_crds.wire import RunSpec
+from proctor_harness.failures import RunError
+from proctor_harness.harnesses.protocol import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The pod's environment, parsed."""
+
+    run: RunSpec
+    artifacts: Path
+    workspace: Workspace
+    child: dict[str, str]
+    """The environment of the harness's processes."""
+
+
+def parse(environ: Mapping[str, str]) -> Environment:
+    """Read the environment; a `RUN_SPEC` that is wrong is the user's to correct."""
+    try:
+        run = RunSpec.model_validate_json(environ["RUN_SPEC"])
+    except ValidationError as error:
+        raise RunError(Reason.PARAMETER_INVALID, _explain(error)) from error
+    artifacts = Path(environ["MOUNT_ARTIFACTS"])
+    datasets = environ.get("MOUNT_DATASETS")
+    workspace = Workspace(
+        base_url=environ["BASE_URL"].rstrip("/"),
+        output_dir=artifacts / run.harness,
+        datasets=Path(datasets) if datasets else None,
+    )
+    return Environment(run, artifacts, workspace, _child(environ, artifacts))
+
+
+def _child(environ: Mapping[str, str], artifacts: Path) -> dict[str, str]:
+    """Keep every cache out of the read-only mounts."""
+    caches = Path(environ.get("HOME", artifacts)) / ".cache"
+    defaults = {
+        "HF_HOME": str(caches / "huggingface"),
+        "LM_HARNESS_CACHE_PATH": str(caches / "lm-eval"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return defaults | dict(environ)
+
+
+def _explain(error: ValidationError) -> str:
+    problems = [
+        f"{'.'.join(map(str, detail['loc'])) or 'RUN_SPEC'}={detail['input']!r}: {detail['msg']}"
+        for detail in error.errors(include_url=False)
+    ]
+    return "; ".join(problems)

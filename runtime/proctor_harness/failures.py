@@ -1,0 +1,80 @@
+"""How a run fails: with a reason, an exit code, and words that name the cause."""
+
+import re
+
+from proctor_crds.reasons import Reason
+from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE, Failure
+from proctor_harness.adapter.progress import Snapshot
+
+EXIT_FAILED = 1
+MESSAGE_BYTES = 3072
+EXCERPT_CHARACTERS = 1000
+EXIT_CODES: dict[str, int] = {
+    Reason.UNKNOWN_TASK: EXIT_REJECTED,
+    Reason.PARAMETER_INVALID: EXIT_REJECTED,
+    Reason.TARGET_UNREACHABLE: EXIT_RETRYABLE,
+    Reason.HARNESS_FAILED: EXIT_FAILED,
+}
+PROGRESS_BAR = re.compile(r"\d+%\|")
+
+
+class RunError(Exception):
+    """The run ends here."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(reason=reason, message=_clip(message))
+
+    @property
+    def exit_code(self) -> int:
+        """What tells the operator whether a retry can help."""
+        return EXIT_CODES.get(self.failure.reason, EXIT_FAILED)
+
+
+def diagnose(
+    exit_code: int, output: str, evidence: Snapshot | None, timeout_seconds: float
+) -> RunError:
+    """Say why a harness failed, by what the adapter saw rather than by what the harness printed."""
+    said = f"the harness ended with {_exit(exit_code)}: {last_words(output)}"
+    if evidence is None:
+        return RunError(Reason.TARGET_UNREACHABLE, f"the adapter does not answer; {said}")
+    if trouble := unreachable(evidence, timeout_seconds):
+        return trouble
+    if evidence.unanswered.rejected:
+        said = f"the target rejected a request ({evidence.last_error}); {said}"
+    return RunError(Reason.HARNESS_FAILED, said)
+
+
+def unreachable(evidence: Snapshot, timeout_seconds: float) -> RunError | None:
+    """Find questions that the target's failure left open: no score may stand on them."""
+    if count := evidence.unanswered.unavailable:
+        message = f"{count} requests have no answer after all retries; last: {evidence.last_error}"
+        return RunError(Reason.TARGET_UNREACHABLE, message)
+    # Clients give up a little early or late; a crash drops requests long before.
+    if evidence.unanswered.abandoned and evidence.longest_abandoned_seconds > 0.9 * timeout_seconds:
+        message = (
+            f"{evidence.unanswered.abandoned} requests had no answer within"
+            f" params.requestTimeoutSeconds={timeout_seconds:g}: raise it, or lower parallelism"
+        )
+        return RunError(Reason.TARGET_UNREACHABLE, message)
+    return None
+
+
+def last_words(output: str) -> str:
+    """What a person would quote of a process's output: its exception, else its last line."""
+    lines = [line.rstrip() for line in re.split(r"[\r\n]", output)]
+    lines = [line for line in lines if line.strip() and not PROGRESS_BAR.search(line)]
+    if not lines:
+        return "it printed nothing"
+    traceback = max((i for i, line in enumerate(lines) if line.startswith("Traceback")), default=-1)
+    raised = [i for i in range(traceback + 1, len(lines)) if not lines[i].startswith(" ")]
+    quoted = lines[raised[0] :] if traceback >= 0 and raised else lines[-1:]
+    return "\n".join(quoted)[:EXCERPT_CHARACTERS]
+
+
+def _exit(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _clip(message: str) -> str:
+    return message.encode()[:MESSAGE_BYTES].decode(errors="ignore")

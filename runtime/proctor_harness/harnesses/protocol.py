@@ -1,0 +1,75 @@
+"""What a harness module offers. mypy checks each module against `Harness`.
+
+A harness runs as a subprocess, never inside the driver: its packages are heavy, its crash must not
+take the driver along, and stock releases stay stock.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from proctor_crds.base import Model
+from proctor_crds.wire import Failure, RunResult, RunSpec
+
+PREFLIGHT_FILE = "preflight.json"
+"""Where in the output directory a preflight writes its `PreflightReport`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A parameter that the harness cannot use."""
+
+    field: str
+    value: object
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.field}={self.value!r}: {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a run happens."""
+
+    base_url: str
+    """The target's OpenAI API, ending in /v1: the adapter."""
+    output_dir: Path
+    """Writable and empty; what the harness writes here is kept."""
+    datasets: Path | None
+    """Task definitions and their data, read-only; the subprocess's working directory."""
+
+
+class NoReportError(Exception):
+    """The harness ended well and left no report."""
+
+
+class PreflightReport(Model):
+    """What a look at the tasks, before any request, finds out."""
+
+    failure: Failure | None = None
+    """Why the run cannot succeed."""
+    total: int | None = None
+    """Items that the run will ask, if that is cheap to know."""
+
+
+class Harness(Protocol):
+    """One evaluation harness."""
+
+    def validate(self, run: RunSpec) -> list[Problem]:
+        """Check what can be checked without the harness's packages."""
+        ...
+
+    def preflight(self, run: RunSpec, workspace: Workspace) -> list[str]:
+        """Give the command that writes `PREFLIGHT_FILE`."""
+        ...
+
+    def command(self, run: RunSpec, workspace: Workspace) -> list[str]:
+        """Give the command that evaluates."""
+        ...
+
+    def parse(self, output_dir: Path) -> RunResult:
+        """Read the scores that the command left; metrics of no samples are not scores.
+
+        Raises NoReportError.
+        """
+        ...
