@@ -106,4 +106,4 @@ class WorkQueue:
 
 def backoff(failures: int) -> timedelta:
     """The delay after so many failures in a row, doubling up to a bound."""
-    return min(FIRST_RETRY * 2 ** min(failures, 20), LONGEST_RETRY)
+    return min(FIRST_RETRY * (1 << min(failures, 20)), LONGEST_RETRY)

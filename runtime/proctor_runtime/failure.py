@@ -1,55 +1,21 @@
-"""How the process gives up: what is wrong with its input reaches the operator in one JSON message."""
+"""How the process gives up: the operator learns what is wrong from one JSON message."""
 
 import os
 from pathlib import Path
 
+from proctor_crds.reasons import Reason
 from proctor_crds.wire import TERMINATION_LIMIT, Failure
 
 
 class RejectedError(Exception):
-    """The input is wrong and retrying cannot help; `reason` is one of the operator's reasons."""
+    """The input is wrong and retrying cannot help; `reason` goes into the deployment's condition."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
 
-class CheckpointNotFoundError(RejectedError):
-    """There is no checkpoint where the deployment says."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("CheckpointNotFound", message)
-
-
-class CheckpointCorruptError(RejectedError):
-    """The checkpoint's files cannot be read as what they claim to be."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("CheckpointCorrupt", message)
-
-
-class CheckpointUnsupportedError(RejectedError):
-    """The checkpoint is sound, and this runtime cannot serve its architecture."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("CheckpointUnsupported", message)
-
-
-class TokenizerNotFoundError(RejectedError):
-    """There is no usable tokenizer where the deployment says."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("TokenizerNotFound", message)
-
-
-class ParallelismInvalidError(RejectedError):
-    """The model cannot be split the way the deployment asks."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ParallelismInvalid", message)
-
-
-def report(reason: str, message: str) -> None:
+def report(reason: Reason, message: str) -> None:
     """Write the failure where the kubelet reads a container's last words, if it reads any."""
     path = os.environ.get("TERMINATION_MESSAGE_PATH")
     if not path:

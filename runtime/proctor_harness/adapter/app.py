@@ -105,7 +105,6 @@ class _Exchange:
         self._task = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
         self._finished = False
-        self._client_left = False
 
     async def run(self, scope: Message, answer: Callable[[Request], Awaitable[Response]]) -> None:
         try:
@@ -115,8 +114,8 @@ class _Exchange:
             # that alone can still tell the client.
             logger.warning("%s: %s", scope["path"], error)
         except asyncio.CancelledError:
-            if not self._client_left:
-                raise
+            # The client left, or we are to stop at once: either way nobody waits for an answer.
+            logger.info("%s: cancelled", scope["path"])
         finally:
             self._finished = True
             if self._watcher:
@@ -148,7 +147,6 @@ class _Exchange:
     def _leave(self) -> None:
         """Stop asking the target for what nobody waits for any more."""
         if self._task and not self._finished:
-            self._client_left = True
             self._task.cancel()
 
     async def _reply(self, response: Response) -> None:

@@ -39,7 +39,8 @@ def inspect(
         tasks = manager.load(manager.match_tasks(names))["tasks"]
         total = sum(requests(task, limit) for task in tasks.values())
     except Exception as error:
-        # A task is anybody's code. The run will hit the same wall and report it; a count is not worth a failure of its own.
+        # A task is anybody's code. The run will hit the same wall and report it; a count is not
+        # worth a failure of its own.
         print(f"preflight could not count the requests: {error!r}", file=sys.stderr)
         return PreflightReport()
     if endpoint_type == "chat" and (

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from proctor_runtime.failure import CheckpointCorruptError
+from proctor_crds.reasons import Reason
+from proctor_runtime.failure import RejectedError
 
 PLAIN_DATA_OF = ("torch.distributed.checkpoint.", "megatron.core.dist_checkpointing.")
 """Packages whose dataclasses and enums make up an index; making one runs nothing."""
@@ -49,7 +50,7 @@ def refuse_foreign_code(index: Path) -> None:
     try:
         GuardedUnpickler(io.BytesIO(index.read_bytes())).load()
     except Exception as error:  # a broken pickle raises almost anything
-        raise CheckpointCorruptError(f"{index} cannot be read: {error}") from error
+        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{index} cannot be read: {error}") from error
 
 
 def safe_common_types() -> list[Any]:

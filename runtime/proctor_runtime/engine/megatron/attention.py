@@ -13,7 +13,7 @@ from torch.nn import functional
 class SdpaAttention(torch.nn.Module):
     """Megatron-Core's core-attention contract (``[sequence, batch, heads, channels]``) by SDPA."""
 
-    def __init__(  # noqa: PLR0913 - Megatron-Core's ModuleSpec fixes this signature
+    def __init__(  # noqa: PLR0913, PLR0917 - Megatron-Core's ModuleSpec fixes this signature
         self,
         config: Any,  # noqa: ARG002
         layer_number: int,  # noqa: ARG002

@@ -5,11 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from proctor_runtime.failure import (
-    CheckpointCorruptError,
-    CheckpointUnsupportedError,
-    ParallelismInvalidError,
-)
+from proctor_crds.reasons import Reason
+from proctor_runtime.failure import RejectedError
 
 # Arguments that change what the model computes and that this runtime does not implement, each with
 # the test that its value is harmless.
@@ -97,7 +94,7 @@ def required(given: dict[str, Any], key: str) -> int:
     """Return a size that no default can stand in for."""
     value = given.get(key)
     if not isinstance(value, int) or value < 1:
-        raise CheckpointCorruptError(
+        raise RejectedError(Reason.CHECKPOINT_CORRUPT, 
             f"the checkpoint's args.{key} is {value!r}, where a positive whole number is needed"
         )
     return value
@@ -116,12 +113,12 @@ def refuse_unsupported(given: dict[str, Any]) -> None:
     }
     for key, known in choices.items():
         if key in given and given[key] not in known:
-            raise CheckpointUnsupportedError(
+            raise RejectedError(Reason.CHECKPOINT_UNSUPPORTED, 
                 f"the checkpoint's args.{key} is {given[key]!r}; supported: {', '.join(known)}"
             )
     for key, harmless in UNSUPPORTED.items():
         if not harmless(given.get(key)):
-            raise CheckpointUnsupportedError(
+            raise RejectedError(Reason.CHECKPOINT_UNSUPPORTED, 
                 f"the checkpoint's args.{key} is {given[key]!r}, which this runtime cannot serve"
             )
 
@@ -138,7 +135,7 @@ def check_parallelism(config: ModelConfig, *, tensor: int, pipeline: int) -> Non
     for what, size, axis, ways in splits:
         if size % ways:
             valid = valid_ways(config, axis)
-            raise ParallelismInvalidError(
+            raise RejectedError(Reason.PARALLELISM_INVALID, 
                 f"{what} ({size}) cannot be divided by {axis} parallel size {ways}; "
                 f"valid {axis} parallel sizes for this checkpoint: {', '.join(map(str, valid))}"
             )

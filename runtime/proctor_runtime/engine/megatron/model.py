@@ -23,7 +23,7 @@ def build_model(
     dtype: torch.dtype = torch.float32,
     initialize: bool = True,
 ) -> Any:
-    """Build this rank's share of the model; `torch.distributed` and `parallel_state` must be set up.
+    """Build this rank's share of the model, as `parallel_state` (already set up) splits it.
 
     With `initialize` the weights are random (for training); without, they are left for a checkpoint
     to fill.
