@@ -1,0 +1,123 @@
+"""The `proctor` command, also installed as `kubectl proctor`."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from proctor_cli import view
+from proctor_cli.documents import Documents, DocumentsInvalidError, load
+from proctor_cli.local.cluster import LocalCluster
+from proctor_cli.local_run import passed, run
+from proctor_operator.cluster import Manifest
+from proctor_operator.settings import VERSION
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console()
+errors = Console(stderr=True)
+Files = Annotated[list[Path], typer.Argument(help="YAML files, as for kubectl apply -f.")]
+INVALID_INPUT = 64
+
+
+@app.command("run")
+def run_command(
+    files: Files,
+    volume: Annotated[
+        list[str] | None,
+        typer.Option(help="CLAIM=DIRECTORY: the files behind a PersistentVolumeClaim."),
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Where to keep logs and artifacts; a new folder if absent.")
+    ] = None,
+) -> None:
+    """Serve and evaluate on this machine: pods run as processes on 127.0.0.1.
+
+    Ends when every EvaluationRun has ended, with 0 where all succeeded and no gate failed, else 1.
+    """
+    documents, volumes = loaded(files), claims(volume or [])
+    state = state or Path(tempfile.mkdtemp(prefix="proctor-"))
+    try:
+        ended = asyncio.run(run_locally(documents, volumes, state))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        errors.print("stopped; every process was ended")
+        raise typer.Exit(130) from None
+    show_results(ended, state)
+    raise typer.Exit(0 if all(map(passed, ended)) else 1)
+
+
+async def run_locally(
+    documents: Documents, volumes: dict[str, Path], state: Path
+) -> list[Manifest]:
+    """The run, with its table kept up to date; SIGTERM ends it as Ctrl-C does."""
+    task = asyncio.current_task()
+    if task:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with Live(console=errors, auto_refresh=False) as live:
+
+        def show(resources: list[Manifest]) -> None:
+            live.update(view.progress_table(resources), refresh=True)
+
+        async with LocalCluster(state_dir=state, volumes=volumes) as cluster:
+            return await run(documents, cluster, show)
+
+
+def show_results(resources: list[Manifest], state: Path) -> None:
+    """Scores, then the status of each run."""
+    runs = [manifest for manifest in resources if manifest["kind"] == "EvaluationRun"]
+    for manifest in runs:
+        console.print(view.score_table(manifest))
+    for manifest in runs:
+        console.print(view.status_yaml(manifest), markup=False, highlight=False, soft_wrap=True)
+    errors.print(f"logs and artifacts: {state}")
+
+
+@app.command()
+def validate(files: Files) -> None:
+    """Check files as the apiserver would, without one."""
+    documents = loaded(files)
+    console.print(f"{len(documents.resources)} resources are valid")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    console.print(VERSION)
+
+
+def loaded(files: list[Path]) -> Documents:
+    """The files' documents; ends the program where one is invalid."""
+    try:
+        documents = load(files)
+    except DocumentsInvalidError as error:
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(INVALID_INPUT) from None
+    if not documents.resources:
+        errors.print("no ModelDeployment and no EvaluationRun in the files")
+        raise typer.Exit(INVALID_INPUT)
+    return documents
+
+
+def claims(options: list[str]) -> dict[str, Path]:
+    """`CLAIM=DIRECTORY` options, each an existing directory."""
+    found = {}
+    for option in options:
+        claim, separator, directory = option.partition("=")
+        if not separator or not Path(directory).is_dir():
+            raise typer.BadParameter(f"{option}: give CLAIM=DIRECTORY with an existing directory")
+        found[claim] = Path(directory).resolve()
+    return found
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What a person sees: resources as they change, scores when they are there."""
+
+from typing import Any
+
+import yaml
+from rich.table import Table
+
+from proctor_crds.reasons import ConditionType
+from proctor_operator.cluster import Manifest
+from proctor_operator.status import find
+
+STYLES = {"True": "green", "False": "red", "Unknown": "yellow"}
+
+
+def progress_table(resources: list[Manifest]) -> Table:
+    """One row a resource: what it waits for, or how far it is."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("KIND", "NAME", "STATE", "PROGRESS", "SCORE", "DETAIL"):
+        table.add_column(title, overflow="fold", no_wrap=title != "DETAIL")
+    for manifest in resources:
+        status = manifest.get("status") or {}
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        state, detail = telling(kind, status.get("conditions", []))
+        table.add_row(
+            kind, name, state, status.get("progress", ""), status.get("score", ""), detail
+        )
+    return table
+
+
+def telling(kind: str, conditions: list[Manifest]) -> tuple[str, str]:
+    """The condition that says most about a resource right now, as state and detail."""
+    refused = find(conditions, ConditionType.ACCEPTED)
+    if refused and refused["status"] == "False":
+        return f"[red]{refused['reason']}[/red]", refused["message"]
+    order = (ConditionType.SUCCEEDED, ConditionType.RUNNING)
+    for wanted in (ConditionType.READY,) if kind == "ModelDeployment" else order:
+        found = find(conditions, wanted)
+        if found and not (wanted == ConditionType.SUCCEEDED and found["status"] == "Unknown"):
+            style = "yellow" if in_motion(found) else STYLES[found["status"]]
+            return f"[{style}]{found['reason']}[/{style}]", found["message"]
+    return "", ""
+
+
+def in_motion(condition: Manifest) -> bool:
+    """Whether the condition is not yet what it will be, rather than gone wrong."""
+    return condition["reason"] in {"Starting", "RollingOut", "WaitingForTarget", "JobsRunning"}
+
+
+def score_table(run: Manifest) -> Table:
+    """The scores of an EvaluationRun."""
+    name = run["metadata"]["name"]
+    table = Table(title=f"EvaluationRun {name}", title_justify="left")
+    for title in ("Evaluation", "Task", "Metric", "Filter"):
+        table.add_column(title)
+    for title in ("Value", "± Stderr", "n"):
+        table.add_column(title, justify="right")
+    for evaluation in run.get("status", {}).get("evaluations", []):
+        for record in evaluation.get("results", []):
+            table.add_row(evaluation["name"], *score_row(record))
+    return table
+
+
+def score_row(record: Manifest) -> list[str]:
+    """One score."""
+    stderr = record.get("stderr")
+    return [
+        record["task"],
+        record["metric"],
+        record["filter"],
+        f"{float(record['value']):.4f}",
+        f"{float(stderr):.4f}" if stderr else "",
+        str(record["n"]),
+    ]
+
+
+def status_yaml(manifest: Manifest) -> str:
+    """The resource's identity and status, as `kubectl get -o yaml` shows them."""
+    meta = manifest["metadata"]
+    shown: dict[str, Any] = {
+        "apiVersion": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
+        "status": manifest.get("status", {}),
+    }
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
