@@ -1,0 +1,115 @@
+"""The engine itself: a model over its ranks, behind the `Engine` protocol."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from proctor_runtime.checkpoints import megatron as checkpoints
+from proctor_runtime.engine.megatron import followers
+from proctor_runtime.engine.megatron.config import ModelConfig, check_parallelism
+from proctor_runtime.engine.megatron.decoding import MegatronDecoding
+from proctor_runtime.engine.megatron.forward import Forward
+from proctor_runtime.engine.megatron.model import build_model, device
+from proctor_runtime.engine.megatron.ranks import Ranks
+from proctor_runtime.engine.protocol import (
+    EngineDeadError,
+    EngineInfo,
+    GenerateRequest,
+    TokenEvent,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """Which model, and how it is split and computed."""
+
+    checkpoint: Path
+    dtype: str = "float32"
+    tensor: int = 1
+    pipeline: int = 1
+    max_sequence_length: int = 2048
+
+    def read_config(self) -> ModelConfig:
+        """Read the architecture and check the split; both fail before anything slow begins."""
+        config = ModelConfig.from_args(checkpoints.read_args(self.checkpoint))
+        check_parallelism(config, tensor=self.tensor, pipeline=self.pipeline)
+        return config
+
+
+def load_forward(source: ModelSource) -> Forward:
+    """Build and fill this rank's share of the model."""
+    config = source.read_config()
+    model = build_model(config, dtype=getattr(torch, source.dtype), initialize=False)
+    checkpoints.load(model, source.checkpoint)
+    return Forward(model, config, device())
+
+
+class MegatronEngine:
+    """Rank 0 of a Megatron-Core model."""
+
+    def __init__(
+        self, source: ModelSource, on_death: Callable[[Exception], None] = lambda error: None
+    ) -> None:
+        self.source = source
+        source.read_config()
+        size = source.tensor * source.pipeline
+        store = dist.TCPStore("127.0.0.1", 0, size, is_master=True, wait_for_workers=False)
+        self._followers = followers.spawn(source, size, store.port, on_death)
+        self._ranks = Ranks.join(0, tensor=source.tensor, pipeline=source.pipeline, store=store)
+        self._forward = load_forward(source)
+
+    @property
+    def info(self) -> EngineInfo:
+        """Describe the model as it is served."""
+        config = self._forward.config
+        return EngineInfo(
+            engine="megatron-core",
+            device=str(self._forward.device),
+            dtype=self.source.dtype,
+            tensor_parallel=self.source.tensor,
+            pipeline_parallel=self.source.pipeline,
+            max_sequence_length=min(
+                self.source.max_sequence_length, config.max_position_embeddings
+            ),
+            num_layers=config.num_layers,
+            hidden_size=config.hidden_size,
+            vocab_size=config.vocab_size,
+        )
+
+    def start(self, batch: Sequence[GenerateRequest]) -> "LedDecoding":
+        """Begin a batch on every rank."""
+        if self._forward.device.type == "cuda":
+            torch.cuda.set_device(self._forward.device)  # current per thread, and this is another
+        self._ranks.agree(batch)
+        return LedDecoding(MegatronDecoding(self._forward, self._ranks, batch))
+
+    def close(self) -> None:
+        """Send the other ranks home."""
+        if not self._followers.died:
+            self._followers.closing = True
+            self._ranks.agree(None)
+            self._followers.join()
+        self._ranks.leave()
+
+
+@dataclass
+class LedDecoding:
+    """A batch seen from rank 0: once ranks have lost step with each other, all are lost."""
+
+    decoding: MegatronDecoding
+
+    def stop(self, index: int) -> None:
+        """Stop one request."""
+        self.decoding.stop(index)
+
+    def __iter__(self) -> Iterator[Sequence[TokenEvent]]:
+        """Step the batch."""
+        try:
+            yield from self.decoding
+        except Exception as error:
+            if self.decoding.ranks.size == 1:
+                raise
+            raise EngineDeadError(f"a rank of the model failed: {error}") from error

@@ -1,0 +1,104 @@
+"""The ranks that do not serve: processes of this node that repeat what rank 0 runs."""
+
+import multiprocessing as mp
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
+
+from proctor_crds.wire import EXIT_REJECTED
+from proctor_runtime.engine.protocol import EngineDeadError, GenerateRequest
+from proctor_runtime.failure import RejectedError
+
+if TYPE_CHECKING:
+    from proctor_runtime.engine.megatron.engine import ModelSource
+
+
+class Followers:
+    """Ranks 1 and up, watched: the first to die takes the group with it."""
+
+    def __init__(
+        self, processes: Sequence[BaseProcess], on_death: Callable[[Exception], None]
+    ) -> None:
+        self.processes = processes
+        self.closing = False
+        self.died = False
+        self._on_death = on_death
+        if processes:
+            threading.Thread(target=self._watch, name="followers", daemon=True).start()
+
+    def _watch(self) -> None:
+        wait([process.sentinel for process in self.processes])
+        if self.closing:
+            return
+        self.died = True
+        for process in self.processes:
+            process.join(0)
+        dead = {p.name: p.exitcode for p in self.processes if p.exitcode is not None}
+        for process in self.processes:
+            process.kill()
+        listing = ", ".join(f"{name} (exit code {code})" for name, code in dead.items())
+        self._on_death(EngineDeadError(f"a rank of the model died: {listing}"))
+
+    def join(self) -> None:
+        """Wait for everybody to have left."""
+        for process in self.processes:
+            process.join()
+
+
+def spawn(
+    source: "ModelSource", size: int, port: int, on_death: Callable[[Exception], None]
+) -> Followers:
+    """Start every rank but this one; they meet at `port`."""
+    context = mp.get_context("spawn")
+    processes = [
+        context.Process(target=follow, args=(source, rank, port), name=f"rank-{rank}", daemon=True)
+        for rank in range(1, size)
+    ]
+    for process in processes:
+        process.start()
+    return Followers(processes, on_death)
+
+
+def follow(source: "ModelSource", rank: int, port: int) -> None:
+    """Be one rank until rank 0 says goodbye or dies."""
+    # Rank 0 drains on SIGTERM and needs its followers until then.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=die_with_parent, daemon=True).start()
+    try:
+        repeat(source, rank, port)
+    except RejectedError as error:
+        print(f"rank {rank}: {error}", file=sys.stderr)  # noqa: T201
+        os._exit(EXIT_REJECTED)
+
+
+def die_with_parent() -> None:
+    """End this process when rank 0 is gone, even from within a collective that never ends."""
+    parent = mp.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def repeat(source: "ModelSource", rank: int, port: int) -> None:
+    """Run every batch that rank 0 runs."""
+    import torch.distributed as dist  # noqa: PLC0415 - rank 0 need not wait for it to spawn
+
+    from proctor_runtime.engine.megatron.decoding import MegatronDecoding  # noqa: PLC0415
+    from proctor_runtime.engine.megatron.engine import load_forward  # noqa: PLC0415
+    from proctor_runtime.engine.megatron.ranks import Ranks  # noqa: PLC0415
+
+    size = source.tensor * source.pipeline
+    store = dist.TCPStore("127.0.0.1", port, size, is_master=False)
+    ranks = Ranks.join(rank, tensor=source.tensor, pipeline=source.pipeline, store=store)
+    forward = load_forward(source)
+    nothing: Sequence[GenerateRequest] | None = None
+    while batch := ranks.agree(nothing):
+        for _ in MegatronDecoding(forward, ranks, batch):
+            pass
+    ranks.leave()
