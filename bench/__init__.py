@@ -1,0 +1,1 @@
+"""Measurements: each module has `measure() -> list[Measurement]`; `python -m bench` runs all."""

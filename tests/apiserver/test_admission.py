@@ -1,0 +1,145 @@
+"""What the real apiserver refuses, and in which words."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.kube import Kubectl, Manifest, RefusedError
+
+pytestmark = pytest.mark.apiserver
+EXAMPLES = Path("examples/arithmetic")
+DEPLOYMENT = yaml.safe_load((EXAMPLES / "modeldeployment.yaml").read_text())
+RUN = yaml.safe_load((EXAMPLES / "evaluationrun.yaml").read_text())
+
+
+def changed(base: Manifest, path: str, value: object) -> Manifest:
+    """`base` with one field set; `path` is dotted, digits index lists, None removes."""
+    result = copy.deepcopy(base)
+    *parents, last = path.split(".")
+    at = result
+    for step in parents:
+        at = at[int(step)] if isinstance(at, list) else at.setdefault(step, {})
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    return result
+
+
+REFUSED: dict[str, tuple[Manifest, str]] = {
+    "unknown backend": (
+        changed(changed(DEPLOYMENT, "spec.backend.triton", None), "spec.backend.tritn", {}),
+        "field not declared in schema",
+    ),
+    "no backend": (
+        changed(DEPLOYMENT, "spec.backend", {}),
+        "backend: set exactly one of triton, rayServe, vllm",
+    ),
+    "two backends": (
+        changed(DEPLOYMENT, "spec.backend", {"triton": {}, "vllm": {}}),
+        "backend: set exactly one of triton, rayServe, vllm",
+    ),
+    "backend of a later version": (
+        changed(DEPLOYMENT, "spec.backend", {"vllm": {}}),
+        "vllm is not available in this version: use triton",
+    ),
+    "world size": (
+        changed(changed(DEPLOYMENT, "spec.gpusPerNode", 4), "spec.parallelism.tensor", 3),
+        "parallelism.tensor × pipeline × context must equal nodes × gpusPerNode",
+    ),
+    "no model source": (
+        changed(DEPLOYMENT, "spec.model.source", {}),
+        "model.source: set exactly one of pvc, s3, oci, hf, http",
+    ),
+    "remote code": (
+        changed(DEPLOYMENT, "spec.model.trustRemoteCode", True),
+        "trustRemoteCode other than false is not available",
+    ),
+    "several nodes": (
+        changed(DEPLOYMENT, "spec.nodes", 2),
+        "nodes other than 1 is not available in this version",
+    ),
+    "autoscaling": (
+        changed(DEPLOYMENT, "spec.autoscaling", {"max": 3}),
+        "autoscaling is not available in this version: set replicas",
+    ),
+    "long name": (
+        changed(DEPLOYMENT, "metadata.name", "a" * 64),
+        "metadata.name: use at most 63 of a-z",
+    ),
+    "unknown harness": (
+        changed(RUN, "spec.evaluations.0.harness", "lm-evl"),
+        'Unsupported value: "lm-evl": supported values: "lm-eval"',
+    ),
+    "no tasks": (
+        changed(RUN, "spec.evaluations.0.tasks", []),
+        "spec.evaluations[0].tasks in body should have at least 1 items",
+    ),
+    "two targets": (
+        changed(RUN, "spec.target.endpoint", {"url": "http://x", "model": "m"}),
+        "target: set exactly one of deploymentRef, deployment, endpoint",
+    ),
+    "shards": (
+        changed(RUN, "spec.evaluations.0.shards", 2),
+        "shards other than 1 is not available in this version",
+    ),
+    "same evaluation twice": (
+        changed(RUN, "spec.evaluations", [RUN["spec"]["evaluations"][0]] * 2),
+        "duplicate",
+    ),
+    "float in a gate": (
+        changed(RUN, "spec.gate.rules.0.min", 0.5),
+        "must be of type string",
+    ),
+    "gate without bound": (
+        changed(RUN, "spec.gate.rules.0.min", None),
+        "gate rule: set min, max or both",
+    ),
+    "no samples": (
+        changed(RUN, "spec.evaluations.0.params.limitSamples", 0),
+        "should be greater than or equal to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_refused_with_the_remedy(kubectl: Kubectl, case: str) -> None:
+    manifest, words = REFUSED[case]
+    with pytest.raises(RefusedError) as refusal:
+        kubectl.apply(manifest)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("manifest", [DEPLOYMENT, RUN], ids=["deployment", "run"])
+def test_the_examples_are_taken(kubectl: Kubectl, manifest: Manifest) -> None:
+    kubectl.apply(manifest)
+
+
+def test_defaults_are_stored(kubectl: Kubectl) -> None:
+    kubectl.apply(DEPLOYMENT)
+    stored = kubectl.get("modeldeployment", "arithmetic")
+    assert stored
+    assert stored["spec"]["parallelism"]["tensor"] == 1
+    assert stored["spec"]["engine"]["randomSeed"] == 1234
+
+
+def test_kubectl_get_shows_what_a_person_wants_to_know(kubectl: Kubectl) -> None:
+    kubectl.apply(DEPLOYMENT, RUN)
+    assert kubectl("get", "md").split("\n")[0].split() == [
+        "NAME",
+        "MODEL",
+        "READY",
+        "REASON",
+        "ENDPOINT",
+        "AGE",
+    ]
+    assert kubectl("get", "er").split("\n")[0].split() == [
+        "NAME",
+        "TARGET",
+        "PROGRESS",
+        "SUCCEEDED",
+        "SCORE",
+        "GATE",
+        "AGE",
+    ]

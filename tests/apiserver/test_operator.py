@@ -1,0 +1,282 @@
+"""The operator against the real apiserver; Jobs and Deployments are moved on by hand."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.kube import Kubectl, Manifest, OperatorProcess, eventually
+
+pytestmark = pytest.mark.apiserver
+EXAMPLES = Path("examples/arithmetic")
+MD, ER = "modeldeployment", "evaluationrun"
+RESULT = (
+    '{"results":[{"task":"arithmetic_mc","metric":"acc","value":"0.75","stderr":"0.03","n":200}]}'
+)
+
+
+def deployment(**spec: Any) -> Manifest:
+    base: Manifest = yaml.safe_load((EXAMPLES / "modeldeployment.yaml").read_text())
+    return {**base, "spec": {**base["spec"], **spec}}
+
+
+def run(name: str = "arithmetic", **spec: Any) -> Manifest:
+    base: Manifest = yaml.safe_load((EXAMPLES / "evaluationrun.yaml").read_text())
+    return {**base, "metadata": {"name": name}, "spec": {**base["spec"], **spec}}
+
+
+def jobs(kubectl: Kubectl, name: str = "arithmetic") -> list[Manifest]:
+    return kubectl.list("jobs", f"proctor.dev/run={name}")
+
+
+def make_ready(kubectl: Kubectl) -> None:
+    """Say what the Deployment controller says once the pods are ready."""
+    child = eventually(lambda: kubectl.get("deployment", "arithmetic"))
+    counts = dict.fromkeys(("replicas", "readyReplicas", "updatedReplicas", "availableReplicas"), 1)
+    generation = child["metadata"]["generation"]
+    kubectl.patch_status("deployment", "arithmetic", {"observedGeneration": generation, **counts})
+    kubectl.wait_condition(MD, "arithmetic", "Ready", "True", "AllReplicasReady")
+
+
+def started(kubectl: Kubectl, name: str = "arithmetic") -> Manifest:
+    """The run's only Job."""
+    eventually(lambda: len(jobs(kubectl, name)) == 1)
+    return jobs(kubectl, name)[0]
+
+
+def end_pod(kubectl: Kubectl, job: Manifest, exit_code: int, message: str) -> None:
+    """A pod of the Job, ended with a termination message."""
+    meta = {
+        "name": f"{job['metadata']['name']}-pod",
+        "labels": job["spec"]["template"]["metadata"]["labels"],
+        "ownerReferences": [
+            {
+                "apiVersion": "batch/v1",
+                "kind": "Job",
+                "name": job["metadata"]["name"],
+                "uid": job["metadata"]["uid"],
+                "controller": True,
+            },
+        ],
+    }
+    spec = {"containers": [{"name": "harness", "image": "x"}], "restartPolicy": "Never"}
+    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    ended = {
+        "exitCode": exit_code,
+        "reason": "Error" if exit_code else "Completed",
+        "message": message,
+    }
+    status = {
+        "name": "harness",
+        "image": "x",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": ended},
+    }
+    phase = "Failed" if exit_code else "Succeeded"
+    kubectl.patch_status("pod", meta["name"], {"phase": phase, "containerStatuses": [status]})
+
+
+def end_job(kubectl: Kubectl, job: Manifest, *, failed: bool = False) -> None:
+    """What the Job controller writes at the end."""
+    now = "2026-01-01T00:00:00Z"
+    kinds = ("FailureTarget", "Failed") if failed else ("SuccessCriteriaMet", "Complete")
+    status: Manifest = {
+        "startTime": now,
+        "conditions": [
+            {
+                "type": kind,
+                "status": "True",
+                "reason": "x",
+                "message": "it ended",
+                "lastTransitionTime": now,
+                "lastProbeTime": now,
+            }
+            for kind in kinds
+        ],
+        "failed" if failed else "succeeded": 1,
+    }
+    if not failed:
+        status["completionTime"] = now
+    kubectl.patch_status("job", job["metadata"]["name"], status)
+
+
+def test_a_deployment_gets_its_children(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment())
+    child = eventually(lambda: kubectl.get("deployment", "arithmetic"))
+    assert eventually(lambda: kubectl.get("service", "arithmetic"))
+    assert child["metadata"]["ownerReferences"][0]["kind"] == "ModelDeployment"
+    kubectl.wait_condition(MD, "arithmetic", "Ready", "False", "Starting")
+
+
+def test_a_deleted_child_comes_back(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment())
+    first = eventually(lambda: kubectl.get("service", "arithmetic"))["metadata"]["uid"]
+    kubectl("delete", "service", "arithmetic")
+    again = eventually(lambda: kubectl.get("service", "arithmetic"))["metadata"]["uid"]
+    assert again != first
+
+
+def test_an_edited_child_is_put_right(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment())
+    eventually(lambda: kubectl.get("deployment", "arithmetic"))
+    kubectl("scale", "deployment", "arithmetic", "--replicas=3")
+    eventually(lambda: kubectl.get("deployment", "arithmetic")["spec"]["replicas"] == 1)
+
+
+def test_the_scale_subresource_scales(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment())
+    eventually(lambda: kubectl.get("deployment", "arithmetic"))
+    kubectl("scale", MD, "arithmetic", "--replicas=2")
+    eventually(lambda: kubectl.get("deployment", "arithmetic")["spec"]["replicas"] == 2)
+
+
+def test_a_refused_child_is_a_condition(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment(pod={"restartPolicy": "Sometimes"}))
+    words = kubectl.wait_condition(MD, "arithmetic", "Accepted", "False", "ChildRejected")
+    assert "restartPolicy" in words
+    kubectl.apply(deployment())
+    kubectl.wait_condition(MD, "arithmetic", "Accepted", "True", "SpecValid")
+
+
+def test_a_run_waits_for_its_deployment(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(run())
+    words = kubectl.wait_condition(ER, "arithmetic", "TargetReady", "False", "DeploymentNotFound")
+    assert "ModelDeployment arithmetic does not exist" in words
+    kubectl.wait_condition(ER, "arithmetic", "Running", "False", "WaitingForTarget")
+    kubectl.apply(deployment())
+    kubectl.wait_condition(ER, "arithmetic", "TargetReady", "False", "DeploymentNotReady")
+    assert not jobs(kubectl)
+    make_ready(kubectl)
+    kubectl.wait_condition(ER, "arithmetic", "TargetReady", "True", "TargetAnswers")
+    assert started(kubectl)
+
+
+def test_two_runs_share_a_deployment(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment(), run("one"), run("two"))
+    make_ready(kubectl)
+    assert (
+        started(kubectl, "one")["metadata"]["name"] != started(kubectl, "two")["metadata"]["name"]
+    )
+
+
+def test_scores_reach_the_status(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    job = started(kubectl)
+    end_pod(kubectl, job, 0, RESULT)
+    end_job(kubectl, job)
+    kubectl.wait_condition(ER, "arithmetic", "Succeeded", "True", "AllScored")
+    kubectl.wait_condition(ER, "arithmetic", "GatePassed", "True", "WithinBounds")
+    status = kubectl.get(ER, "arithmetic")["status"]
+    assert status["score"] == "0.7500 ± 0.0300"
+    assert status["evaluations"][0]["results"][0]["n"] == 200
+
+
+def test_scores_outlive_job_deployment_and_operator(
+    kubectl: Kubectl, operator: OperatorProcess
+) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    job = started(kubectl)
+    end_pod(kubectl, job, 0, RESULT)
+    end_job(kubectl, job)
+    kubectl.wait_condition(ER, "arithmetic", "Succeeded", "True", "AllScored")
+    before = kubectl.get(ER, "arithmetic")["status"]["evaluations"]
+    kubectl("delete", "job", job["metadata"]["name"], "--cascade=background")
+    kubectl("delete", MD, "arithmetic")
+    operator.stop()
+    operator.start()
+    kubectl.wait_condition(ER, "arithmetic", "TargetReady", "False", "DeploymentNotFound")
+    assert kubectl.get(ER, "arithmetic")["status"]["evaluations"] == before
+    assert not jobs(kubectl)
+
+
+@pytest.mark.parametrize("reason", ["UnknownTask", "HarnessFailed", "TargetUnreachable"])
+def test_a_failure_is_told_not_scored(
+    kubectl: Kubectl, operator: OperatorProcess, reason: str
+) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    job = started(kubectl)
+    end_pod(kubectl, job, 64, f'{{"reason":"{reason}","message":"the words"}}')
+    end_job(kubectl, job, failed=True)
+    words = kubectl.wait_condition(ER, "arithmetic", "Succeeded", "False", reason)
+    assert "the words" in words
+    assert "results" not in kubectl.get(ER, "arithmetic")["status"]["evaluations"][0]
+
+
+def test_a_changed_run_gets_a_new_job(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    first = started(kubectl)["metadata"]["name"]
+    changed = run()
+    changed["spec"]["evaluations"][0]["params"]["limitSamples"] = 7
+    kubectl.apply(changed)
+    eventually(lambda: [j["metadata"]["name"] for j in jobs(kubectl)] not in ([], [first]))
+    eventually(lambda: first not in [j["metadata"]["name"] for j in jobs(kubectl)])
+    kubectl.wait_condition(ER, "arithmetic", "Accepted", "True", "SpecValid")
+
+
+def test_deleting_the_deployment_ends_the_job(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    started(kubectl)
+    kubectl("delete", MD, "arithmetic")
+    kubectl.wait_condition(ER, "arithmetic", "TargetReady", "False", "DeploymentNotFound")
+    eventually(lambda: not jobs(kubectl))
+    assert kubectl.condition(ER, "arithmetic", "Succeeded")["status"] == "Unknown"
+
+
+def test_suspend_holds_the_job(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    name = started(kubectl)["metadata"]["name"]
+    kubectl.apply(run(suspend=True))
+    eventually(lambda: kubectl.get("job", name)["spec"]["suspend"])
+    kubectl.wait_condition(ER, "arithmetic", "Running", "False", "Suspended")
+
+
+def test_a_killed_operator_goes_on_with_the_same_job(
+    kubectl: Kubectl, operator: OperatorProcess
+) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    job = started(kubectl)
+    operator.stop(signal.SIGKILL)
+    end_pod(kubectl, job, 0, RESULT)
+    end_job(kubectl, job)
+    operator.start()
+    kubectl.wait_condition(ER, "arithmetic", "Succeeded", "True", "AllScored")
+    assert [j["metadata"]["uid"] for j in jobs(kubectl)] == [job["metadata"]["uid"]]
+
+
+def test_a_restart_writes_nothing(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(deployment(), run())
+    make_ready(kubectl)
+    started(kubectl)
+    kubectl.wait_condition(ER, "arithmetic", "Running", "True", "JobsRunning")
+
+    def versions() -> list[str]:
+        objects = [kubectl.get(MD, "arithmetic"), kubectl.get(ER, "arithmetic"), *jobs(kubectl)]
+        return [o["metadata"]["resourceVersion"] for o in objects if o]
+
+    before = versions()
+    operator.stop()
+    operator.start()
+    kubectl("annotate", ER, "arithmetic", "look=again")
+    eventually(lambda: versions() != before)
+    assert versions()[0] == before[0]
+    assert versions()[2:] == before[2:]
+
+
+def test_transitions_are_events(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    kubectl.apply(run())
+    described = eventually(
+        lambda: "DeploymentNotFound" in kubectl("describe", ER, "arithmetic") or None
+    )
+    assert described
+    events = kubectl("get", "events", "--field-selector", "involvedObject.kind=EvaluationRun")
+    assert "DeploymentNotFound" in events

@@ -1,0 +1,144 @@
+"""kubectl and the operator as processes, for the tiers with a real apiserver."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+Manifest = dict[str, Any]
+PATIENCE_SECONDS = 30
+
+
+class RefusedError(Exception):
+    """kubectl's words where it failed."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """The real kubectl, on one cluster and namespace."""
+
+    binary: Path
+    kubeconfig: Path
+    namespace: str = "default"
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str:
+        command = [str(self.binary), "--kubeconfig", str(self.kubeconfig), "-n", self.namespace]
+        done = subprocess.run(
+            [*command, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if done.returncode:
+            raise RefusedError(done.stderr)
+        return done.stdout
+
+    def apply(self, *manifests: Manifest) -> None:
+        """Server-side, as its users' GitOps does."""
+        self("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(manifests))
+
+    def get(self, kind: str, name: str) -> Manifest | None:
+        """The object or None."""
+        found = self("get", kind, name, "--ignore-not-found", "-o", "json")
+        return json.loads(found) if found else None
+
+    def list(self, kind: str, selector: str = "") -> list[Manifest]:
+        """Objects of a kind."""
+        return json.loads(self("get", kind, "-l", selector, "-o", "json"))["items"]
+
+    def patch_status(self, kind: str, name: str, status: Manifest) -> None:
+        """What a controller or kubelet would have written."""
+        patch = json.dumps({"status": status})
+        self("patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
+
+    def condition(self, kind: str, name: str, type_: str) -> Manifest:
+        """A condition of a Proctor resource; empty where there is none."""
+        status = (self.get(kind, name) or {}).get("status") or {}
+        found = [c for c in status.get("conditions", []) if c["type"] == type_]
+        return found[0] if found else {}
+
+    def wait_condition(
+        self, kind: str, name: str, type_: str, status: str, reason: str, seconds: float = 30
+    ) -> str:
+        """Wait until the condition reads so; returns its message."""
+
+        def so() -> str | None:
+            found = self.condition(kind, name, type_)
+            same = (found.get("status"), found.get("reason")) == (status, reason)
+            return found["message"] if same else None
+
+        try:
+            return eventually(so, seconds)
+        except AssertionError:
+            seen = self.condition(kind, name, type_)
+            raise AssertionError(
+                f"{kind}/{name} {type_}: wanted {status} {reason}: {seen}"
+            ) from None
+
+
+def eventually(probe: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """The first truthy answer of `probe` within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s")
+        time.sleep(0.1)
+
+
+class OperatorProcess:
+    """`python -m proctor_operator` outside the cluster."""
+
+    def __init__(self, kubeconfig: Path, log: Path, environment: Mapping[str, str] = {}) -> None:
+        self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **environment}
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it is alive."""
+        port = free_port()
+        command = [sys.executable, "-m", "proctor_operator"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                env={**self._environment, "LIVENESS_PORT": str(port)},
+                stdout=log,
+                stderr=log,
+            )
+        eventually(lambda: alive(f"http://127.0.0.1:{port}/healthz"))
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End it, gently or not."""
+        if self._process:
+            self._process.send_signal(number)
+            self._process.wait(timeout=30)
+            self._process = None
+
+
+def alive(url: str) -> bool:
+    """Whether `url` answers 200."""
+    try:
+        return httpx.get(url, timeout=1).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
