@@ -1,7 +1,9 @@
 """Groups concurrent requests into batches and runs them on one dedicated thread."""
 
+import math
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -101,6 +103,7 @@ class Batcher:
         self._queue: deque[Pending] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._last_token = -math.inf
         self._death: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -120,6 +123,10 @@ class Batcher:
             self._queue.append(Pending(request, future))
             self._changed.notify()
         return future
+
+    def last_token(self) -> float:
+        """Return when (``time.monotonic``) the engine last made anything."""
+        return self._last_token
 
     def close(self) -> None:
         """Finish what is queued, then stop the thread and the engine."""
@@ -152,6 +159,7 @@ class Batcher:
     def _serve(self, batch: list[Pending]) -> None:
         decoding = self.engine.start([pending.request for pending in batch])
         for events in decoding:
+            self._last_token = time.monotonic()
             for event in events:
                 self._deliver(batch[event.index], event, decoding)
 

@@ -1,0 +1,1 @@
+"""Ways from the HTTP front to the engine's batcher."""
