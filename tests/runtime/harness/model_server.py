@@ -1,0 +1,166 @@
+"""A deterministic OpenAI-compatible server, for fault injection: its bytes are its tokens.
+
+A token's log-probability is a fixed function of it and its predecessor, so scores do not depend on
+who asks, in which order, or through what.
+"""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+EOS = "\x00"
+
+
+@dataclass
+class ModelServer:
+    """What the server has seen, and how it is to misbehave."""
+
+    url: str = ""
+    fail_after: int | None = None
+    """Completions that succeed before every other one gets `fail_status`."""
+    fail_times: int | None = None
+    fail_status: int = 500
+    seen: list[Any] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    cancelled: int = 0
+
+    def completion_status(self) -> int:
+        if self.fail_after is None or len(self.seen) <= self.fail_after:
+            return 200
+        if self.fail_times is not None:
+            self.fail_times -= 1
+            if self.fail_times < 0:
+                return 200
+        return self.fail_status
+
+
+def logprob(previous: int, token: int) -> float:
+    return -((previous * 31 + token * 17) % 97 + 1) / 25
+
+
+def scored(tokens: list[int], generated: int) -> dict[str, Any]:
+    pairs = pairwise(tokens)
+    values = [None, *(logprob(a, b) for a, b in pairs), *[-0.5] * generated]
+    top = [None if v is None else {"t": v, "best": max(v, -0.4)} for v in values]
+    return {"token_logprobs": values, "top_logprobs": top}
+
+
+def as_prompts(prompt: Any) -> list[list[int]]:
+    batch = prompt if isinstance(prompt, list) and not isinstance(prompt[0], int) else [prompt]
+    return [list(p.encode()) if isinstance(p, str) else p for p in batch]
+
+
+def generate(tokens: list[int]) -> str:
+    """Answer the sum that the prompt asks for: "Q: 1+2\\nA:" gives " 3"."""
+    question = bytes(tokens).decode().rsplit("Q: ", 1)[-1].split("\n")[0]
+    return f" {sum(int(n) for n in question.split('+'))}"
+
+
+def build(state: ModelServer) -> Starlette:
+    async def completions(request: Request) -> Response:
+        body = await request.json()
+        state.seen.append(body)
+        state.headers.append(dict(request.headers))
+        status = state.completion_status()
+        if status != 200:
+            return JSONResponse({"error": {"message": "injected"}}, status)
+        prompts = as_prompts(body["prompt"])
+        choices = [completion(i, p, body) for i, p in enumerate(prompts)]
+        usage = {"prompt_tokens": sum(map(len, prompts)), "completion_tokens": len(prompts)}
+        return JSONResponse({"choices": choices, "usage": usage})
+
+    async def chat(request: Request) -> Response:
+        body = await request.json()
+        state.seen.append(body)
+        text = generate(list(body["messages"][-1]["content"].encode()))
+        message = {"role": "assistant", "content": text}
+        return JSONResponse({"choices": [{"index": 0, "message": message}]})
+
+    async def stream(request: Request) -> Response:
+        async def events() -> AsyncIterator[str]:
+            try:
+                for i in range(3):
+                    yield f"data: {json.dumps({'token': i, 'usage': None})}\n\n"
+                    await asyncio.sleep(0.2)
+                yield f"data: {json.dumps({'usage': {'completion_tokens': 3}})}\n\n"
+            except asyncio.CancelledError:
+                state.cancelled += 1
+                raise
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def broken(request: Request) -> Response:
+        async def events() -> AsyncIterator[str]:
+            yield "data: 1\n\n"
+            await asyncio.sleep(0.05)
+            raise ConnectionAbortedError
+
+        return StreamingResponse(events())
+
+    async def slow(request: Request) -> Response:
+        await request.body()
+        while (await request.receive())["type"] != "http.disconnect":
+            continue
+        state.cancelled += 1
+        return Response()
+
+    async def echo(request: Request) -> Response:
+        content = await request.body()
+        headers = {"x-seen": json.dumps(dict(request.headers)), "x-length": str(len(content))}
+        headers |= {"x-target": request.url.path + "?" + request.url.query}
+        return Response(content[:1000], int(request.query_params.get("status", "201")), headers)
+
+    async def tokenizer_info(_: Request) -> Response:
+        return JSONResponse({"eos_token": EOS, "bos_token": None, "chat_template": None})
+
+    async def tokenize(request: Request) -> Response:
+        return JSONResponse({"tokens": list((await request.json())["prompt"].encode())})
+
+    return Starlette(
+        routes=[
+            Route("/v1/completions", completions, methods=["POST"]),
+            Route("/v1/chat/completions", chat, methods=["POST"]),
+            Route("/v1/stream/completions", stream, methods=["POST"]),
+            Route("/v1/broken", broken, methods=["POST"]),
+            Route("/v1/slow", slow, methods=["POST"]),
+            Route("/v1/echo", echo, methods=["GET", "POST", "DELETE"]),
+            Route("/tokenizer_info", tokenizer_info),
+            Route("/tokenize", tokenize, methods=["POST"]),
+        ]
+    )
+
+
+def completion(index: int, tokens: list[int], body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("echo"):
+        return {"index": index, "text": "", "logprobs": scored(tokens, body["max_tokens"])}
+    return {"index": index, "text": generate(tokens)}
+
+
+@contextlib.contextmanager
+def serving(state: ModelServer) -> Iterator[ModelServer]:
+    """Serve on a free port from a thread."""
+    config = uvicorn.Config(build(state), port=0, log_level="critical", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    state.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        yield state
+    finally:
+        server.force_exit = True
+        server.should_exit = True
+        thread.join()
