@@ -1,0 +1,153 @@
+"""What the apiserver would refuse. Only rules that a manifest written for Proctor can break."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from proctor_operator.cluster import Manifest, Rejected
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
+
+_IMMUTABLE = {
+    "Job": (
+        ("spec", "template"),
+        ("spec", "completions"),
+        ("spec", "completionMode"),
+        ("spec", "podFailurePolicy"),
+    ),
+    "Deployment": (("spec", "selector"),),
+    "PersistentVolumeClaim": (("spec", "accessModes"), ("spec", "storageClassName")),
+    "Pod": (("spec",),),
+}
+
+
+def admit(new: Manifest, old: Manifest | None) -> None:
+    """Raise `Rejected`, naming every field at fault, if `new` may not replace `old`."""
+    problems = [*_metadata(new), *_workload(new), *(_changed(new, old) if old else ())]
+    if problems:
+        meta = new.get("metadata", {})
+        title = f'{new.get("kind", "object")} "{meta.get("name", "")}" is invalid'
+        raise Rejected(f"{title}: {'; '.join(problems)}")
+
+
+def _metadata(new: Manifest) -> Iterator[str]:
+    meta = new.get("metadata", {})
+    yield from (
+        f"{field}: Required value" for field in ("apiVersion", "kind") if not new.get(field)
+    )
+    name, namespace = meta.get("name", ""), meta.get("namespace", "")
+    pattern = _SERVICE_NAME if new.get("kind") == "Service" else _SUBDOMAIN
+    if not pattern.fullmatch(name) or len(name) > 253:
+        yield f'metadata.name: Invalid value: "{name}": not a lowercase DNS name'
+    if not _LABEL.fullmatch(namespace):
+        yield f'metadata.namespace: Invalid value: "{namespace}": not a DNS label'
+    yield from _labels("metadata.labels", meta.get("labels", {}))
+
+
+def _labels(path: str, labels: dict[str, Any]) -> Iterator[str]:
+    for key, value in labels.items():
+        if not (isinstance(value, str) and _LABEL_VALUE.fullmatch(value)):
+            yield f'{path}: Invalid value: "{value}" of {key}: not a label of 63 characters or less'
+
+
+def _workload(new: Manifest) -> Iterator[str]:
+    spec = new.get("spec", {})
+    match new.get("kind"):
+        case "Pod":
+            yield from _pod("spec", spec)
+        case "Deployment":
+            yield from _template(spec)
+            yield from _deployment(spec)
+        case "Job":
+            yield from _template(spec)
+            yield from _job(spec)
+        case "Service":
+            yield from _service(spec)
+
+
+def _template(spec: Manifest) -> Iterator[str]:
+    template = spec.get("template", {})
+    labels = template.get("metadata", {}).get("labels", {})
+    yield from _labels("spec.template.metadata.labels", labels)
+    yield from _pod("spec.template.spec", template.get("spec", {}))
+
+
+def _deployment(spec: Manifest) -> Iterator[str]:
+    wanted = spec.get("selector", {}).get("matchLabels", {})
+    labels = spec.get("template", {}).get("metadata", {}).get("labels", {})
+    if not wanted:
+        yield "spec.selector: Required value"
+    if not wanted.items() <= labels.items():
+        yield "spec.template.metadata.labels: Invalid value: `selector` does not match them"
+    if spec.get("template", {}).get("spec", {}).get("restartPolicy", "Always") != "Always":
+        yield 'spec.template.spec.restartPolicy: Unsupported value: supported values: "Always"'
+
+
+def _job(spec: Manifest) -> Iterator[str]:
+    restart = spec.get("template", {}).get("spec", {}).get("restartPolicy")
+    if restart not in ("Never", "OnFailure"):
+        yield (
+            f'spec.template.spec.restartPolicy: Required value: "{restart}": '
+            'supported values: "OnFailure", "Never"'
+        )
+    if "podFailurePolicy" in spec and restart != "Never":
+        yield "spec.template.spec.restartPolicy: must be Never when podFailurePolicy is given"
+    if spec.get("completionMode", "NonIndexed") != "NonIndexed":
+        yield "spec.completionMode: Unsupported value: the local cluster runs NonIndexed only"
+
+
+def _service(spec: Manifest) -> Iterator[str]:
+    ports = spec.get("ports", [])
+    if not ports:
+        yield "spec.ports: Required value"
+    names = [port.get("name") for port in ports]
+    if len(ports) > 1 and (None in names or len(set(names)) < len(names)):
+        yield "spec.ports: each of several ports needs a name of its own"
+
+
+def _pod(path: str, spec: Manifest) -> Iterator[str]:
+    containers = [*spec.get("initContainers", []), *spec.get("containers", [])]
+    if not spec.get("containers"):
+        yield f"{path}.containers: Required value"
+    names = [container.get("name", "") for container in containers]
+    if len(set(names)) < len(names):
+        yield f"{path}.containers: Duplicate value: {', '.join(sorted(names))}"
+    volumes = {volume["name"] for volume in spec.get("volumes", [])}
+    for container in containers:
+        yield from _container(f"{path}.containers[{container.get('name')}]", container, volumes)
+
+
+def _container(path: str, container: Manifest, volumes: set[str]) -> Iterator[str]:
+    if not _LABEL.fullmatch(container.get("name", "")):
+        yield f"{path}.name: Invalid value: not a DNS label"
+    if not container.get("image"):
+        yield f"{path}.image: Required value"
+    for port in container.get("ports", []):
+        if "name" in port and not _PORT_NAME.fullmatch(port["name"]):
+            yield f'{path}.ports: Invalid value: "{port["name"]}": not a name of 1 to 15 characters'
+    for mount in container.get("volumeMounts", []):
+        if mount["name"] not in volumes:
+            yield f'{path}.volumeMounts: Not found: "{mount["name"]}"'
+    for entry in container.get("env", []):
+        if not isinstance(entry.get("value", ""), str):
+            yield f"{path}.env: Invalid value: {entry['name']} is not a string"
+
+
+def _changed(new: Manifest, old: Manifest) -> Iterator[str]:
+    fields = _IMMUTABLE.get(str(new.get("kind")), ())
+    for path in fields:
+        if _at(new, path) != _at(old, path):
+            yield f"{'.'.join(path)}: Invalid value: field is immutable"
+    if old.get("immutable") and any(new.get(k) != old.get(k) for k in ("data", "immutable")):
+        yield "data: Forbidden: field is immutable when `immutable` is set"
+
+
+def _at(manifest: Manifest, path: tuple[str, ...]) -> Any:
+    value: Any = manifest
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

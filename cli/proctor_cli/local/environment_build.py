@@ -1,0 +1,124 @@
+"""Making a virtual environment once, whoever asks first and however often it is interrupted."""
+
+import asyncio
+import fcntl
+import hashlib
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+EXTRAS = {"runtime": "runtime,triton", "harness-lm-eval": "lm-eval", "operator": "operator"}
+"""Extras of this distribution that each image installs."""
+
+
+class BuildFailed(Exception):  # noqa: N818  what happened
+    """uv could not make the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """This very Proctor: a source checkout, or a version of an index."""
+
+    version: str
+    checkout: Path | None
+
+    @classmethod
+    def installed(cls) -> "Distribution":
+        """What is running now."""
+        root = Path(__file__).parents[3]
+        is_checkout = (root / "pyproject.toml").exists() and (root / "requirements.lock").exists()
+        return cls(version("proctor"), root if is_checkout else None)
+
+    def install_arguments(self, extras: str) -> list[str]:
+        """What `uv pip install` is told; a checkout is installed as it is edited."""
+        if self.checkout is None:
+            return [f"proctor[{extras}]=={self.version}"]
+        lock = str(self.checkout / "requirements.lock")
+        return ["--constraints", lock, "--editable", f"{self.checkout}[{extras}]"]
+
+    def fingerprint(self, extras: str) -> str:
+        """Differs when the environment would."""
+        parts = [sys.version, sys.prefix if self.checkout is None else "", self.version, extras]
+        if self.checkout is not None:
+            parts.append(str(self.checkout))
+            parts += [
+                (self.checkout / name).read_text()
+                for name in ("requirements.lock", "pyproject.toml")
+            ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+async def build(
+    component: str, distribution: Distribution, cache: Path, progress: Callable[[str], None]
+) -> Path:
+    """The interpreter of the component's environment; raises `BuildFailed`.
+
+    A venv holds its own path and cannot be moved into place when it is ready. So it is made where
+    it stays, under a lock, and counts only with the marker that is written last.
+    """
+    extras = EXTRAS[component]
+    root = cache / "env" / f"{component}-{distribution.fingerprint(extras)}"
+    python, complete = root / "bin" / "python", root / ".complete"
+    root.parent.mkdir(parents=True, exist_ok=True)
+    async with _locked(root.with_suffix(".lock")):
+        if not complete.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            progress(f"{component}: making its environment (once; kept in {root})")
+            await _uv(component, progress, "venv", "--python", sys.executable, str(root))
+            wanted = distribution.install_arguments(extras)
+            await _uv(component, progress, "pip", "install", "--python", str(python), *wanted)
+            complete.touch()
+            progress(f"{component}: environment ready")
+    return python
+
+
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    """Hold `path` against other processes; the system lets go of it if we die."""
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:  # a blocking flock would need a thread that nothing can cancel
+                await asyncio.sleep(0.5)
+        yield
+
+
+async def _uv(component: str, progress: Callable[[str], None], *arguments: str) -> None:
+    """Run uv, telling of each line that it writes."""
+    process = await asyncio.create_subprocess_exec(
+        _uv_executable(),
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    lines: list[str] = []
+    try:
+        assert process.stdout is not None  # noqa: S101  a pipe was asked for
+        async for line in process.stdout:
+            lines.append(line.decode(errors="replace").rstrip())
+            progress(f"{component}: {lines[-1]}")
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code:
+        raise BuildFailed(f"uv {arguments[0]} ended with {code}: {' | '.join(lines[-8:])}")
+
+
+def _uv_executable() -> str:
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415  part of the `cli` extra; else that on PATH
+    except ImportError:
+        found = shutil.which("uv")
+        if found is None:
+            raise BuildFailed("uv is not installed: pip install 'proctor[cli]'") from None
+        return found
+    return find_uv_bin()
