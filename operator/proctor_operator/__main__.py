@@ -4,7 +4,7 @@ import os
 
 import kopf
 
-from proctor_operator.handlers import registry
+import proctor_operator.handlers  # noqa: F401  registers the handlers with kopf
 
 
 def main() -> None:
@@ -13,7 +13,6 @@ def main() -> None:
     port = os.environ.get("LIVENESS_PORT", "8081")
     kopf.configure(verbose=False)
     kopf.run(
-        registry=registry,
         namespaces=names,
         clusterwide=not names,
         standalone=True,

@@ -19,10 +19,8 @@ from proctor_operator.routing import Key, Router
 from proctor_operator.settings import Settings
 from proctor_operator.work_queue import WorkQueue
 
-registry = kopf.OperatorRegistry()
 
-
-@kopf.on.startup(registry=registry)
+@kopf.on.startup()
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
     """Connect, and start the workers."""
     settings.posting.enabled = False
@@ -38,22 +36,20 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     memo.workers = asyncio.create_task(memo.queue.run())
 
 
-@kopf.on.cleanup(registry=registry)
+@kopf.on.cleanup()
 async def stop(memo: kopf.Memo, **_: Any) -> None:
     """Stop the workers, and hang up."""
     memo.workers.cancel()
     await memo.cluster.__aexit__()
 
 
-@kopf.on.event(GROUP, VERSION, "modeldeployments", registry=registry)
-@kopf.on.event(GROUP, VERSION, "evaluationruns", registry=registry)
-@kopf.on.event(
-    "apps", "v1", "deployments", labels={DEPLOYMENT_LABEL: kopf.PRESENT}, registry=registry
-)
-@kopf.on.event("", "v1", "services", labels={DEPLOYMENT_LABEL: kopf.PRESENT}, registry=registry)
-@kopf.on.event("", "v1", "pods", labels={DEPLOYMENT_LABEL: kopf.PRESENT}, registry=registry)
-@kopf.on.event("batch", "v1", "jobs", labels={RUN_LABEL: kopf.PRESENT}, registry=registry)
-@kopf.on.event("", "v1", "pods", labels={RUN_LABEL: kopf.PRESENT}, registry=registry)
+@kopf.on.event(GROUP, VERSION, "modeldeployments")
+@kopf.on.event(GROUP, VERSION, "evaluationruns")
+@kopf.on.event("apps", "v1", "deployments", labels={DEPLOYMENT_LABEL: kopf.PRESENT})
+@kopf.on.event("", "v1", "services", labels={DEPLOYMENT_LABEL: kopf.PRESENT})
+@kopf.on.event("", "v1", "pods", labels={DEPLOYMENT_LABEL: kopf.PRESENT})
+@kopf.on.event("batch", "v1", "jobs", labels={RUN_LABEL: kopf.PRESENT})
+@kopf.on.event("", "v1", "pods", labels={RUN_LABEL: kopf.PRESENT})
 async def changed(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
     """Something happened: look at whoever it concerns."""
     for key in memo.router.keys(dict(body)):

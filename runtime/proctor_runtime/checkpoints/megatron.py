@@ -43,7 +43,7 @@ def read_args(root: Path) -> Namespace:
     folder = iteration_folder(root)
     check_format(folder)
     try:
-        with torch.serialization.safe_globals(safe_common_types()):
+        with torch.serialization.safe_globals(safe_common_types(folder / "common.pt")):
             common = torch.load(folder / "common.pt", map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{folder / 'common.pt'} cannot be read: {error}") from error
@@ -77,7 +77,7 @@ def load(model: Any, root: Path) -> None:
     check_format(folder)
     wanted = model.sharded_state_dict()
     try:
-        with torch.serialization.safe_globals(safe_common_types()):
+        with torch.serialization.safe_globals(safe_common_types(folder / "common.pt")):
             state = dist_checkpointing.load(wanted, str(folder))
         model.load_state_dict({key: state[key] for key in wanted}, strict=False)
     except (CheckpointingException, *UNREADABLE) as error:

@@ -5,12 +5,11 @@ PyTorch's ``weights_only`` loader guards ``common.pt`` and the tensors; the inde
 """
 
 import enum
+import importlib
 import io
 import pickle
-from argparse import Namespace
 from dataclasses import is_dataclass
-from pathlib import Path, PosixPath, PurePosixPath
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -53,12 +52,19 @@ def refuse_foreign_code(index: Path) -> None:
         raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{index} cannot be read: {error}") from error
 
 
-def safe_common_types() -> list[Any]:
-    """List the types besides tensors that Megatron-LM's arguments may contain."""
-    types: list[Any] = [Namespace, SimpleNamespace, PosixPath, PurePosixPath, enum.EnumMeta]
-    try:
-        from megatron.core.enums import ModelType  # noqa: PLC0415
-        from megatron.core.transformer.enums import AttnBackend  # noqa: PLC0415
-    except ImportError:
-        return types
-    return [*types, ModelType, AttnBackend]
+COMMON = {
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    "pathlib.PosixPath",
+    "pathlib.PurePosixPath",
+    "megatron.core.enums.ModelType",
+    "megatron.core.transformer.enums.AttnBackend",
+}
+"""The types besides tensors that Megatron-LM's arguments contain."""
+
+
+def safe_common_types(common: Path) -> list[Any]:
+    """Import those of the known types that the file names, for PyTorch's guarded loader."""
+    named = torch.serialization.get_unsafe_globals_in_checkpoint(common)
+    split = [name.rpartition(".") for name in named if name in COMMON]
+    return [getattr(importlib.import_module(module), name) for module, _, name in split]

@@ -63,8 +63,10 @@ def add_health(app: FastAPI, service: Service, readiness: Readiness) -> None:
     """Add what probes and the operator ask."""
 
     @app.get("/v1/health")
-    async def health() -> dict[str, str]:
-        return {"status": "alive"}
+    async def health() -> JSONResponse:
+        if service.transport.is_alive():
+            return JSONResponse({"status": "alive"})
+        return JSONResponse({"status": "dead"}, status_code=503)
 
     @app.get("/v1/health/ready")
     async def ready() -> JSONResponse:

@@ -24,5 +24,9 @@ class InProcessTransport:
         """Nothing stands between."""
         return True
 
+    def is_alive(self) -> bool:
+        """Nothing of its own can die."""
+        return True
+
     async def close(self) -> None:
         """Hold nothing, free nothing."""

@@ -19,6 +19,10 @@ class Transport(Protocol):
         """Tell whether requests would get through."""
         ...
 
+    def is_alive(self) -> bool:
+        """Tell whether a restart could be spared; cheap, and says nothing about the model."""
+        ...
+
     async def close(self) -> None:
         """Give connections back; the engine stays."""
         ...

@@ -2,41 +2,23 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
 from proctor_runtime.checkpoints import megatron as checkpoints
 from proctor_runtime.engine.megatron import followers
-from proctor_runtime.engine.megatron.config import ModelConfig, check_parallelism
 from proctor_runtime.engine.megatron.decoding import MegatronDecoding
 from proctor_runtime.engine.megatron.forward import Forward
 from proctor_runtime.engine.megatron.model import build_model, device
 from proctor_runtime.engine.megatron.ranks import Ranks
+from proctor_runtime.engine.megatron.source import ModelSource
 from proctor_runtime.engine.protocol import (
     EngineDeadError,
     EngineInfo,
     GenerateRequest,
     TokenEvent,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSource:
-    """Which model, and how it is split and computed."""
-
-    checkpoint: Path
-    dtype: str = "float32"
-    tensor: int = 1
-    pipeline: int = 1
-    max_sequence_length: int = 2048
-
-    def read_config(self) -> ModelConfig:
-        """Read the architecture and check the split; both fail before anything slow begins."""
-        config = ModelConfig.from_args(checkpoints.read_args(self.checkpoint))
-        check_parallelism(config, tensor=self.tensor, pipeline=self.pipeline)
-        return config
 
 
 def load_forward(source: ModelSource) -> Forward:
@@ -55,11 +37,14 @@ class MegatronEngine:
     ) -> None:
         self.source = source
         source.read_config()
-        size = source.tensor * source.pipeline
-        store = dist.TCPStore("127.0.0.1", 0, size, is_master=True, wait_for_workers=False)
-        self._followers = followers.spawn(source, size, store.port, on_death)
-        self._ranks = Ranks.join(0, tensor=source.tensor, pipeline=source.pipeline, store=store)
-        self._forward = load_forward(source)
+        store = dist.TCPStore("127.0.0.1", 0, source.ranks, is_master=True, wait_for_workers=False)
+        self._followers = followers.spawn(source, store.port, on_death)
+        try:
+            self._ranks = Ranks.join(0, tensor=source.tensor, pipeline=source.pipeline, store=store)
+            self._forward = load_forward(source)
+        except BaseException:
+            self._followers.kill()
+            raise
 
     @property
     def info(self) -> EngineInfo:

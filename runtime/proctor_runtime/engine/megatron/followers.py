@@ -15,7 +15,7 @@ from proctor_runtime.engine.protocol import EngineDeadError, GenerateRequest
 from proctor_runtime.failure import RejectedError
 
 if TYPE_CHECKING:
-    from proctor_runtime.engine.megatron.engine import ModelSource
+    from proctor_runtime.engine.megatron.source import ModelSource
 
 
 class Followers:
@@ -39,10 +39,15 @@ class Followers:
         for process in self.processes:
             process.join(0)
         dead = {p.name: p.exitcode for p in self.processes if p.exitcode is not None}
-        for process in self.processes:
-            process.kill()
+        self.kill()
         listing = ", ".join(f"{name} (exit code {code})" for name, code in dead.items())
         self._on_death(EngineDeadError(f"a rank of the model died: {listing}"))
+
+    def kill(self) -> None:
+        """End everybody at once."""
+        self.closing = True
+        for process in self.processes:
+            process.kill()
 
     def join(self) -> None:
         """Wait for everybody to have left."""
@@ -51,13 +56,13 @@ class Followers:
 
 
 def spawn(
-    source: "ModelSource", size: int, port: int, on_death: Callable[[Exception], None]
+    source: "ModelSource", port: int, on_death: Callable[[Exception], None]
 ) -> Followers:
     """Start every rank but this one; they meet at `port`."""
     context = mp.get_context("spawn")
     processes = [
         context.Process(target=follow, args=(source, rank, port), name=f"rank-{rank}", daemon=True)
-        for rank in range(1, size)
+        for rank in range(1, source.ranks)
     ]
     for process in processes:
         process.start()
@@ -93,8 +98,7 @@ def repeat(source: "ModelSource", rank: int, port: int) -> None:
     from proctor_runtime.engine.megatron.engine import load_forward  # noqa: PLC0415
     from proctor_runtime.engine.megatron.ranks import Ranks  # noqa: PLC0415
 
-    size = source.tensor * source.pipeline
-    store = dist.TCPStore("127.0.0.1", port, size, is_master=False)
+    store = dist.TCPStore("127.0.0.1", port, source.ranks, is_master=False)
     ranks = Ranks.join(rank, tensor=source.tensor, pipeline=source.pipeline, store=store)
     forward = load_forward(source)
     nothing: Sequence[GenerateRequest] | None = None
