@@ -1,0 +1,134 @@
+"""The driver around a harness of three lines, whose processes are plain Python."""
+
+# ruff: noqa: ARG002  the protocol decides what a method is given
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from proctor_crds.results import ResultRecord
+from proctor_crds.wire import RunResult, RunSpec
+from proctor_harness import driver
+from proctor_harness.environment import Environment, parse
+from proctor_harness.failures import RunError
+from proctor_harness.harnesses.protocol import NoReportError, Problem, Workspace
+
+SPEC = '{"harness": "lm-eval", "tasks": ["t"], "model": "m"}'
+SCORE = ResultRecord(task="t", metric="acc", value="0.5", n=2)
+
+
+class Scripted:
+    """A harness whose subprocesses run the given code."""
+
+    def __init__(
+        self, code: str = "", preflight: str = "{}", results: list[ResultRecord] | None = None
+    ) -> None:
+        self.code = code
+        self.report = preflight
+        self.results = results
+
+    def validate(self, run: RunSpec) -> list[Problem]:
+        return []
+
+    def preflight(self, run: RunSpec, workspace: Workspace) -> list[str]:
+        code = f"open({str(workspace.output_dir / 'preflight.json')!r}, 'w').write({self.report!r})"
+        return [sys.executable, "-c", code]
+
+    def command(self, run: RunSpec, workspace: Workspace) -> list[str]:
+        return [sys.executable, "-c", self.code]
+
+    def parse(self, output_dir: Path) -> RunResult:
+        if self.results is None:
+            raise NoReportError("nothing")
+        return RunResult(results=self.results)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    environ = {
+        "RUN_SPEC": SPEC,
+        "MOUNT_ARTIFACTS": str(tmp_path),
+        "BASE_URL": "http://127.0.0.1:9/v1",  # discard: nothing answers there
+        "HOME": str(tmp_path / "home"),
+    }
+    return parse(environ)
+
+
+def failure(environment: Environment, harness: Scripted) -> tuple[str, str]:
+    with pytest.raises(RunError) as caught:
+        driver.evaluate(environment, harness)
+    return caught.value.failure.reason, caught.value.failure.message
+
+
+def test_scores_come_back(environment: Environment) -> None:
+    result = driver.evaluate(environment, Scripted(results=[SCORE]))
+    assert result.results == [SCORE]
+
+
+def test_a_report_without_scores_is_a_failure(environment: Environment) -> None:
+    assert failure(environment, Scripted(results=[]))[0] == "HarnessFailed"
+
+
+def test_no_report_is_a_failure(environment: Environment) -> None:
+    assert failure(environment, Scripted()) == ("HarnessFailed", "nothing")
+
+
+def test_a_preflight_failure_ends_the_run(environment: Environment) -> None:
+    report = '{"failure": {"reason": "UnknownTask", "message": "no t"}}'
+    assert failure(environment, Scripted(preflight=report)) == ("UnknownTask", "no t")
+
+
+def test_a_crash_without_an_adapter_is_worth_a_retry(environment: Environment) -> None:
+    reason, message = failure(environment, Scripted("raise SystemExit('gone')"))
+    assert reason == "TargetUnreachable"
+    assert "gone" in message
+
+
+def test_what_an_earlier_attempt_left_is_gone(environment: Environment) -> None:
+    old = environment.workspace.output_dir / "results_old.json"
+    old.parent.mkdir()
+    old.touch()
+    driver.evaluate(environment, Scripted(results=[SCORE]))
+    assert not old.exists()
+
+
+def test_caches_lie_under_home(environment: Environment, tmp_path: Path) -> None:
+    assert environment.child["HF_HOME"] == str(tmp_path / "home" / ".cache" / "huggingface")
+
+
+def test_the_pods_own_settings_win(tmp_path: Path) -> None:
+    environ = {"RUN_SPEC": SPEC, "MOUNT_ARTIFACTS": "/a", "BASE_URL": "http://x", "HF_HOME": "/hf"}
+    assert parse(environ).child["HF_HOME"] == "/hf"
+
+
+def test_a_malformed_spec_names_its_field() -> None:
+    environ = {"RUN_SPEC": '{"harness": "x", "tasks": "t", "model": "m"}'}
+    with pytest.raises(RunError, match="tasks='t': "):
+        parse(environ)
+
+
+def test_sigterm_takes_the_harness_along(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    code = f"""
+import signal, sys
+from pathlib import Path
+from proctor_harness import driver
+from proctor_harness.child import run_child
+signal.signal(signal.SIGTERM, driver._leave)
+child = "import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+run_child([sys.executable, "-c", child], Path("."), {{}})
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        while not (pid_file.exists() and pid_file.read_text()):
+            time.sleep(0.02)
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 143
+    assert time.monotonic() - started < 1.5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)

@@ -1,0 +1,76 @@
+import pytest
+
+from proctor_harness.adapter.progress import Snapshot, Unanswered
+from proctor_harness.failures import RunError, diagnose, last_words, unreachable
+
+TRACEBACK = """\
+2026-01-01 INFO start
+Requesting API:  10%|#         | 1/10\r\
+Traceback (most recent call last):
+  File "x.py", line 1, in main
+    call()
+  ^^^^^^
+ValueError: first line
+second line
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (TRACEBACK, "ValueError: first line\nsecond line"),
+        ("one\ntwo\n\n", "two"),
+        ("", "it printed nothing"),
+        ("50%|##\r100%|####\r", "it printed nothing"),
+        ("Traceback (most recent call last):\n  File", "  File"),
+        ("x" * 5000, "x" * 1000),
+    ],
+    ids=["exception", "last line", "silence", "only a bar", "cut off", "long"],
+)
+def test_last_words(output: str, words: str) -> None:
+    assert last_words(output) == words
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reason", "exit_code"),
+    [
+        (None, "TargetUnreachable", 75),
+        (Snapshot(unanswered=Unanswered(unavailable=1, rejected=1)), "TargetUnreachable", 75),
+        (Snapshot(unanswered=Unanswered(rejected=1), last_error="HTTP 400"), "HarnessFailed", 1),
+        (
+            Snapshot(unanswered=Unanswered(abandoned=2), longest_abandoned_seconds=9.8),
+            "TargetUnreachable",
+            75,
+        ),
+        (
+            Snapshot(unanswered=Unanswered(abandoned=2), longest_abandoned_seconds=1),
+            "HarnessFailed",
+            1,
+        ),
+        (Snapshot(failed=7), "HarnessFailed", 1),
+    ],
+    ids=["no adapter", "5xx", "4xx", "timed out", "dropped by a crash", "all answered"],
+)
+def test_the_adapter_knows_whose_fault_it_is(
+    evidence: Snapshot | None, reason: str, exit_code: int
+) -> None:
+    error = diagnose(1, TRACEBACK, evidence, timeout_seconds=10)
+    assert (error.failure.reason, error.exit_code) == (reason, exit_code)
+
+
+def test_a_killed_harness_says_which_signal() -> None:
+    assert "signal 9" in diagnose(-9, "", Snapshot(), 10).failure.message
+
+
+def test_the_targets_words_are_quoted() -> None:
+    evidence = Snapshot(unanswered=Unanswered(rejected=1), last_error="HTTP 404: no such model")
+    assert "no such model" in diagnose(1, TRACEBACK, evidence, 10).failure.message
+
+
+def test_open_questions_forbid_a_score() -> None:
+    assert unreachable(Snapshot(), 10) is None
+    assert unreachable(Snapshot(unanswered=Unanswered(unavailable=1)), 10) is not None
+
+
+def test_a_long_message_is_clipped_at_a_character() -> None:
+    assert len(RunError("HarnessFailed", "ü" * 4000).failure.message.encode()) == 3072
