@@ -1,0 +1,81 @@
+"""What the pod tells this process: arguments for the model, environment for the addresses."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where to listen."""
+
+    bind: str
+    http: int
+    triton_http: int
+    triton_grpc: int
+    triton_metrics: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Addresses":
+        """Read the ports that the pod gives its containers."""
+        return cls(
+            bind=environment.get("BIND_ADDRESS", "127.0.0.1"),
+            http=int(environment.get("PORT_HTTP", "8080")),
+            triton_http=int(environment.get("PORT_TRITON_HTTP", "8000")),
+            triton_grpc=int(environment.get("PORT_TRITON_GRPC", "8001")),
+            triton_metrics=int(environment.get("PORT_TRITON_METRICS", "8002")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that `serve` needs to know."""
+
+    checkpoint: Path
+    checkpoint_format: str
+    tokenizer: Path
+    served_model_name: str
+    transport: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    max_batch_size: int
+    max_sequence_length: int
+    dtype: str
+    random_seed: int
+    addresses: Addresses
+
+
+def positive(text: str) -> int:
+    """Parse a whole number of at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not positive")
+    return number
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `serve`'s arguments, the same as the pod's."""
+    add = parser.add_argument
+    add("--checkpoint", type=Path, required=True, help="checkpoint folder")
+    add("--checkpoint-format", choices=["megatron"], default="megatron")
+    add("--tokenizer", type=Path, required=True, help="Hugging Face tokenizer folder")
+    add("--served-model-name", required=True, help="the name that requests put in `model`")
+    add("--transport", choices=["triton", "in-process"], default="triton")
+    add("--tensor-parallel", type=positive, default=1)
+    add("--pipeline-parallel", type=positive, default=1)
+    add("--max-batch-size", type=positive, default=32)
+    add("--max-sequence-length", type=positive, default=2048)
+    add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
+    add("--random-seed", type=int, default=1234)
+
+
+def parse(arguments: Sequence[str] | None = None) -> Settings:
+    """Read the command line and the environment."""
+    parser = argparse.ArgumentParser("proctor_runtime", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    add_serve_arguments(commands.add_parser("serve", allow_abbrev=False))
+    given = vars(parser.parse_args(arguments))
+    del given["command"]
+    return Settings(**given, addresses=Addresses.from_environment(os.environ))

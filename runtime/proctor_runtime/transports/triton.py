@@ -1,0 +1,171 @@
+"""Through a Triton Inference Server that pytriton runs beside this process.
+
+The model has one input and one output, ``request`` and ``response``, each a column of JSON texts
+(``BYTES [n, 1]``): a `GenerateRequest` in, an `Answer` out. So requests with different parameters
+share Triton's batches, a request's failure stays its own, and the front sends all prompts of one
+HTTP request in one call. Every row goes to the one batcher, whoever sent it: the HTTP front, or a
+client of Triton's own ports.
+"""
+
+import asyncio
+import os
+import sysconfig
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
+from pytriton.triton import Triton, TritonConfig
+from tritonclient.http import InferInput, InferRequestedOutput
+from tritonclient.http.aio import InferenceServerClient
+
+from proctor_runtime.engine.batcher import Batcher
+from proctor_runtime.engine.protocol import Completion, EngineDeadError, GenerateRequest
+from proctor_runtime.settings import Addresses
+from proctor_runtime.transports import codec
+from proctor_runtime.transports.codec import Answer
+
+INSTANCES = 2
+"""While one instance's batch is in the engine, the other's waits: the engine is never idle."""
+
+QUEUE_DELAY_MICROSECONDS = 1000
+
+CONNECTIONS = 256
+"""More HTTP requests than this wait for each other before Triton sees them."""
+
+NO_TIMEOUT_SECONDS = 24 * 3600.0
+"""A long generation in a long queue is no error: whoever asked decides when to give up."""
+
+
+class TritonTransport:
+    """A running Triton server, and the one pooled client that the front uses."""
+
+    name = "triton"
+
+    def __init__(
+        self, batcher: Batcher, model_name: str, addresses: Addresses, max_batch_size: int
+    ) -> None:
+        self._batcher = batcher
+        self._model = triton_name(model_name)
+        self._url = f"127.0.0.1:{addresses.triton_http}"
+        self._max_batch_size = max_batch_size
+        self._client: InferenceServerClient | None = None
+        share_libpython()
+        self._triton = Triton(config=triton_config(addresses))
+        self._triton.bind(
+            model_name=self._model,
+            infer_func=[self._infer] * INSTANCES,
+            inputs=[Tensor(name="request", dtype=bytes, shape=(1,))],
+            outputs=[Tensor(name="response", dtype=bytes, shape=(1,))],
+            config=ModelConfig(
+                max_batch_size=max_batch_size,
+                batcher=DynamicBatcher(max_queue_delay_microseconds=QUEUE_DELAY_MICROSECONDS),
+            ),
+        )
+
+    def start(self) -> None:
+        """Start the server and wait for its model."""
+        self._triton.run()
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._triton.stop()
+
+    async def _infer(self, requests: Sequence[Any]) -> list[dict[str, np.ndarray[Any, Any]]]:
+        """Answer one of Triton's batches; runs in pytriton's threads."""
+        columns = [request["request"] for request in requests]
+        answers = iter(
+            await asyncio.gather(*[self._answer(row) for column in columns for row in column[:, 0]])
+        )
+        return [
+            {"response": np.array([[next(answers)] for _ in column], dtype=object)}
+            for column in columns
+        ]
+
+    async def _answer(self, row: bytes) -> bytes:
+        """Answer one row, whatever happens to it."""
+        try:
+            request = codec.decode_request(row)
+            future: Future[Completion] = self._batcher.submit(request)
+            answer = Answer(completion=await asyncio.wrap_future(future))
+        except Exception as error:  # noqa: BLE001 - it is the answer
+            answer = Answer(error=f"{type(error).__name__}: {error}")
+        return codec.encode_answer(answer)
+
+    async def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+        """Answer the requests, in their order, in as few calls as Triton's batches allow."""
+        step = self._max_batch_size
+        chunks = [requests[i : i + step] for i in range(0, len(requests), step)]
+        answered = await asyncio.gather(*map(self._call, chunks))
+        return [completion for chunk in answered for completion in chunk]
+
+    async def _call(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
+        rows = np.array([[codec.encode_request(request)] for request in requests], dtype=object)
+        column = InferInput("request", list(rows.shape), "BYTES")
+        column.set_data_from_numpy(rows)
+        output = InferRequestedOutput("response", binary_data=True)
+        result = await self._pool().infer(self._model, [column], outputs=[output])
+        return [completion_of(codec.decode_answer(row)) for row in result.as_numpy("response")[:, 0]]
+
+    async def is_ready(self) -> bool:
+        """Tell whether Triton has the model ready."""
+        try:
+            return bool(await self._pool().is_model_ready(self._model))
+        except OSError:
+            return False
+
+    def is_alive(self) -> bool:
+        """Tell whether the server's process runs."""
+        return bool(self._triton.is_alive())
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    def _pool(self) -> InferenceServerClient:
+        # Made on first use, for it belongs to the event loop that it is made in.
+        if self._client is None:
+            self._client = InferenceServerClient(
+                self._url, conn_limit=CONNECTIONS, conn_timeout=NO_TIMEOUT_SECONDS
+            )
+        return self._client
+
+
+def completion_of(answer: Answer) -> Completion:
+    """Return the completion, or raise what became of it."""
+    if answer.completion is None:
+        raise EngineDeadError(answer.error)
+    return answer.completion
+
+
+def triton_name(model_name: str) -> str:
+    """Return a name that Triton's URLs and files can carry."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in model_name)
+
+
+def triton_config(addresses: Addresses) -> TritonConfig:
+    """Return the server's own settings."""
+    return TritonConfig(
+        http_address=addresses.bind,
+        http_port=addresses.triton_http,
+        grpc_address=addresses.bind,
+        grpc_port=addresses.triton_grpc,
+        metrics_port=addresses.triton_metrics,
+    )
+
+
+def share_libpython() -> None:
+    """Let the server's Python stub find this very interpreter's library.
+
+    The stub links ``libpython3.x.so.1.0``; with another patch release than ours on the system it
+    would load that one, and break inside our standard library. The server inherits our environment.
+    """
+    folder = sysconfig.get_config_var("LIBDIR")
+    library = sysconfig.get_config_var("INSTSONAME")
+    if folder and library and (Path(folder) / library).exists():
+        others = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+        paths = [folder, *(path for path in others if path and path != folder)]
+        os.environ["LD_LIBRARY_PATH"] = ":".join(paths)
