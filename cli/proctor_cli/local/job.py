@@ -96,8 +96,8 @@ class JobController:
         """What is left of the back-off after the last failure; it doubles with each."""
         failures = int(job["status"].get("failed", 0))
         if not failures:
-            return 0
-        delay = self._backoff * min(2 ** (failures - 1), _LONGEST_BACKOFF)
+            return 0.0
+        delay: float = self._backoff * min(2 ** (failures - 1), _LONGEST_BACKOFF)
         return max(self._last_failure.get(uid(job), 0.0) + delay - monotonic(), 0.0)
 
     def _expire(self, job: Manifest) -> float | None:

@@ -44,7 +44,7 @@ http.server.ThreadingHTTPServer(address, Handler).serve_forever()
 
 def server(image: str, **fields: Any) -> Manifest:
     """A container that serves JSON on its port `http`."""
-    env = [{"name": "PORT_HTTP", "value": "8080"}, {"name": "BIND_ADDRESS", "value": "0.0.0.0"}]
+    env = [{"name": "PORT_HTTP", "value": "8080"}, {"name": "BIND_ADDRESS", "value": "0.0.0.0"}]  # noqa: S104
     ports = [{"name": "http", "containerPort": 8080}]
     probe = {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1}
     return container(image, SERVE, env=env, ports=ports, readinessProbe=probe, **fields)
@@ -118,7 +118,7 @@ async def until(
 async def gone(cluster: Cluster, manifest: Manifest, seconds: float = 20) -> None:
     """Wait until the object is no more."""
     async with asyncio.timeout(seconds):
-        while await cluster.get(Ref.of(manifest)) is not None:
+        while await cluster.get(Ref.of(manifest)) is not None:  # noqa: ASYNC110  no watch in the seam
             await asyncio.sleep(0.02)
 
 

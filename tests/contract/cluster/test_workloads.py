@@ -1,6 +1,5 @@
 """Deployments, Jobs and Services, as the operator reads them."""
 
-
 import pytest
 from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
