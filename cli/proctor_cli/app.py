@@ -2,14 +2,12 @@
 
 import asyncio
 import signal
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 
 from proctor_cli import view
 from proctor_cli.documents import Documents, DocumentsInvalidError, load
@@ -35,6 +33,9 @@ def run_command(
     state: Annotated[
         Path | None, typer.Option(help="Where to keep logs and artifacts; a new folder if absent.")
     ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Give up after so many seconds; never if absent.")
+    ] = None,
 ) -> None:
     """Serve and evaluate on this machine: pods run as processes on 127.0.0.1.
 
@@ -43,9 +44,14 @@ def run_command(
     documents, volumes = loaded(files), claims(volume or [])
     state = state or Path(tempfile.mkdtemp(prefix="proctor-"))
     try:
-        ended = asyncio.run(run_locally(documents, volumes, state))
+        ended = asyncio.run(
+            asyncio.wait_for(run_locally(documents, volumes, state), timeout=timeout)
+        )
+    except TimeoutError:
+        errors.print(f"not finished after {timeout} s; every process was ended; logs: {state}")
+        raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
-        errors.print("stopped; every process was ended")
+        errors.print(f"stopped; every process was ended; logs: {state}")
         raise typer.Exit(130) from None
     show_results(ended, state)
     raise typer.Exit(0 if all(map(passed, ended)) else 1)
@@ -58,13 +64,9 @@ async def run_locally(
     task = asyncio.current_task()
     if task:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with Live(console=errors, auto_refresh=False) as live:
-
-        def show(resources: list[Manifest]) -> None:
-            live.update(view.progress_table(resources), refresh=True)
-
-        async with LocalCluster(state_dir=state, volumes=volumes) as cluster:
-            return await run(documents, cluster, show)
+    with view.Screen(errors) as screen:
+        async with LocalCluster(state, volumes=volumes, progress=screen.tell) as cluster:
+            return await run(documents, cluster, screen.show)
 
 
 def show_results(resources: list[Manifest], state: Path) -> None:
@@ -120,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

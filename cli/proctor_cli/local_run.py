@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from proctor_cli.documents import Documents
 from proctor_cli.local.cluster import LocalCluster
+from proctor_cli.local.objects import Change
 from proctor_crds.reasons import ConditionType
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.reconcile import reconcile
@@ -27,8 +28,8 @@ async def controlled(cluster: LocalCluster) -> AsyncIterator[None]:
 
     router, queue = Router(), WorkQueue(work)
 
-    def changed(manifest: Manifest) -> None:
-        for key in router.keys(manifest):
+    def changed(change: Change) -> None:
+        for key in router.keys(change.object):
             queue.add(key)
 
     cluster.watch(changed)

@@ -3,11 +3,34 @@
 from typing import Any
 
 import yaml
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from proctor_crds.reasons import ConditionType
 from proctor_operator.cluster import Manifest
 from proctor_operator.status import find
+
+
+class Screen(Live):
+    """The resources' table, and under it what is being prepared."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console=console, auto_refresh=False)
+        self._table = progress_table([])
+        self._note = Text(style="dim", no_wrap=True, overflow="ellipsis")
+
+    def show(self, resources: list[Manifest]) -> None:
+        """Show the resources as they are now."""
+        self._table = progress_table(resources)
+        self.update(Group(self._table, self._note), refresh=True)
+
+    def tell(self, note: str) -> None:
+        """Show what is being done, such as a package being installed."""
+        self._note = Text(note.strip(), style="dim", no_wrap=True, overflow="ellipsis")
+        self.update(Group(self._table, self._note), refresh=True)
+
 
 STYLES = {"True": "green", "False": "red", "Unknown": "yellow"}
 
@@ -15,8 +38,9 @@ STYLES = {"True": "green", "False": "red", "Unknown": "yellow"}
 def progress_table(resources: list[Manifest]) -> Table:
     """One row a resource: what it waits for, or how far it is."""
     table = Table(box=None, pad_edge=False)
-    for title in ("KIND", "NAME", "STATE", "PROGRESS", "SCORE", "DETAIL"):
-        table.add_column(title, overflow="fold", no_wrap=title != "DETAIL")
+    for title in ("KIND", "NAME", "STATE", "PROGRESS", "SCORE"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("DETAIL", overflow="fold", ratio=1)
     for manifest in resources:
         status = manifest.get("status") or {}
         kind, name = manifest["kind"], manifest["metadata"]["name"]
