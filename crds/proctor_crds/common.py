@@ -78,10 +78,14 @@ class Condition(Model):
     """The generation of the spec that the condition speaks of."""
 
 
+Quantities = Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=16)]
+"""Amounts such as `500m` or `2Gi`, by resource name."""
+
+
 class Resources(Model):
     """Compute resources of a container (core/v1 ResourceRequirements, without claims)."""
 
-    requests: Annotated[dict[str, str], Field(max_length=16)] = {}
+    requests: Quantities = {}
     """Least amounts, by resource name."""
-    limits: Annotated[dict[str, str], Field(max_length=16)] = {}
+    limits: Quantities = {}
     """Most amounts, by resource name."""

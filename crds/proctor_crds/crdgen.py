@@ -70,7 +70,7 @@ def root(kind: Kind) -> Schema:
             "kind": {"type": "string", "description": "Kind of the object."},
             "metadata": {"type": "object"},
             "spec": schema_of(kind.spec),
-            "status": schema_of(kind.status),
+            "status": undefaulted(schema_of(kind.status)),
         },
     }
 
@@ -109,8 +109,8 @@ def structural(node: Schema, defs: Mapping[str, Schema]) -> Schema:
     result = {key: value for key, value in node.items() if key not in DROPPED and key != RULES}
     if "const" in result:
         result["enum"] = [result.pop("const")]
-    if result.get("default", ...) is None:
-        del result["default"]
+    if "default" in result:
+        result |= default_of(result.pop("default"))
     if "properties" in node:
         result["properties"] = {k: structural(v, defs) for k, v in node["properties"].items()}
     if isinstance(node.get("additionalProperties"), dict):
@@ -119,6 +119,23 @@ def structural(node: Schema, defs: Mapping[str, Schema]) -> Schema:
         result["items"] = structural(node["items"], defs)
     if RULES in node:
         result["x-kubernetes-validations"] = node[RULES]
+    return result
+
+
+def default_of(value: Any) -> Schema:
+    """`value` as a default; null means absent, and a CRD that says null is refused."""
+    if isinstance(value, dict):
+        value = {key: inner for key, inner in value.items() if inner is not None}
+    return {} if value is None else {"default": value}
+
+
+def undefaulted(node: Schema) -> Schema:
+    """A status without defaults: the apiserver would add them to what the operator wrote."""
+    result = {key: value for key, value in node.items() if key != "default"}
+    if "properties" in node:
+        result["properties"] = {k: undefaulted(v) for k, v in node["properties"].items()}
+    for key in {"items", "additionalProperties"} & node.keys():
+        result[key] = undefaulted(node[key])
     return result
 
 

@@ -137,6 +137,12 @@ class GateRule(Model):
 class Gate(Model):
     """When the scores are good enough. A failed gate is not a failed run."""
 
+    rules: ClassVar = (
+        Rule(
+            "double(self.confidence) > 0.0 && double(self.confidence) < 1.0",
+            "gate.confidence must lie between 0 and 1, for instance '0.95'",
+        ),
+    )
     rule_list: Annotated[
         list[GateRule], Field(alias="rules", min_length=1, max_length=50, json_schema_extra=ATOMIC)
     ]
