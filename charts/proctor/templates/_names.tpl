@@ -1,0 +1,31 @@
+{{/* Name of every object of the release. */}}
+{{- define "proctor.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Name of a cluster-scoped object: two releases in two namespaces must not share one. */}}
+{{- define "proctor.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "proctor.name" .) -}}
+{{- end -}}
+
+{{- define "proctor.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "proctor.name" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{/* What selects the operator's pod: immutable in a Deployment, so without versions. */}}
+{{- define "proctor.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{- define "proctor.labels" -}}
+{{ include "proctor.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}

@@ -1,0 +1,85 @@
+"""What `helm install` would send."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from tests.contract.chart.conftest import CHART, Manifest, Render, one
+
+from proctor_operator.settings import Settings
+
+
+def container(manifests: list[Manifest]) -> Manifest:
+    return one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+
+
+def environment(manifests: list[Manifest]) -> dict[str, str]:
+    return {v["name"]: v["value"] for v in container(manifests)["env"]}
+
+
+def test_lint_finds_nothing(helm: Callable[..., str]) -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+def test_names_the_images_that_the_operator_would_choose_by_itself(render: Render) -> None:
+    manifests = render()
+    assert container(manifests)["image"] == "proctor/operator:0.1.0"
+    assert Settings.from_environment(environment(manifests)) == Settings()
+
+
+def test_registry_tag_and_digest(render: Render) -> None:
+    digest = "sha256:" + "0" * 64
+    manifests = render(
+        'images.registry="mirror.test:5000/all"',
+        'images.tag="1"',
+        'images.runtime.tag="2"',
+        f'images.harnessLmEval.digest="{digest}"',
+    )
+    settings = Settings.from_environment(environment(manifests))
+    assert container(manifests)["image"] == "mirror.test:5000/all/proctor/operator:1"
+    assert settings.runtime_image == "mirror.test:5000/all/proctor/runtime:2"
+    harness = f"mirror.test:5000/all/proctor/harness-lm-eval@{digest}"
+    assert settings.harness_images == {"lm-eval": harness}
+
+
+def test_carries_the_generated_crds(render: Render) -> None:
+    source = [yaml.safe_load(p.read_text()) for p in Path("crds").glob("*.yaml")]
+    rendered = [m for m in render() if m["kind"] == "CustomResourceDefinition"]
+    assert len(rendered) == len(source) > 0
+    for crd in source:
+        found = one(rendered, "CustomResourceDefinition", crd["metadata"]["name"])
+        assert found["spec"] == crd["spec"]
+        assert found["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_leaves_the_crds_out(render: Render) -> None:
+    kinds = {m["kind"] for m in render("crds.install=false")}
+    assert "CustomResourceDefinition" not in kinds
+
+
+def test_upgrades_by_replacing_the_pod(render: Render) -> None:
+    spec = one(render(), "Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_two_releases_share_no_object_but_the_crds(render: Render) -> None:
+    def names(manifests: list[Manifest]) -> set[tuple[str, str, str]]:
+        metas = [(m["kind"], m["metadata"]) for m in manifests]
+        return {(kind, meta.get("namespace", ""), meta["name"]) for kind, meta in metas}
+
+    shared = names(render(release="a")) & names(render(release="b"))
+    assert {kind for kind, _, _ in shared} == {"CustomResourceDefinition"}
+
+
+def test_restricts_the_operators_traffic(render: Render) -> None:
+    manifests = render(
+        'watchNamespaces=["team-a"]', 'networkPolicy.apiServer.cidrs=["10.0.0.1/32"]'
+    )
+    spec = one(manifests, "NetworkPolicy")["spec"]
+    labels = one(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert spec["podSelector"]["matchLabels"].items() <= labels.items()
+    assert spec["ingress"] == [{"ports": [{"port": 8081}]}]
+    _, api_server, *pods = spec["egress"]
+    assert api_server["to"] == [{"ipBlock": {"cidr": "10.0.0.1/32"}}]
+    watched = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a"]}
+    assert [p["to"][0]["namespaceSelector"]["matchExpressions"] for p in pods] == [[watched]] * 2

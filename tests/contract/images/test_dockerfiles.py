@@ -1,0 +1,108 @@
+"""The Dockerfiles: what they install, what they copy, and as whom they run."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from proctor_operator.children.pod import USER
+
+EXTRAS = {
+    "operator": {"operator"},
+    "runtime": {"runtime", "triton"},
+    "harness-lm-eval": {"lm-eval"},
+}
+BASE = "python:3.11-slim"
+
+
+def instructions(image: str) -> list[tuple[str, str]]:
+    """Instruction and rest of each line, continuations joined, comments gone."""
+    text = Path(f"images/{image}/Dockerfile").read_text()
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    found = [line.partition(" ") for line in text.splitlines() if line.strip()]
+    return [(word, rest.strip()) for word, _, rest in found]
+
+
+def of(image: str, word: str) -> list[str]:
+    return [rest for found, rest in instructions(image) if found == word]
+
+
+def copied(image: str) -> list[str]:
+    """Sources from the build context."""
+    words = [shlex.split(rest) for rest in of(image, "COPY")]
+    return [source for each in words for source in each[:-1] if not source.startswith("--")]
+
+
+def test_there_is_one_dockerfile_an_image() -> None:
+    assert {p.parent.name for p in Path("images").glob("*/Dockerfile")} == EXTRAS.keys()
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_starts_from_the_slim_python(image: str) -> None:
+    assert [rest.split()[0] for rest in of(image, "FROM")] == [BASE, BASE]
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_runs_as_the_numeric_user_of_the_manifests(image: str) -> None:
+    assert of(image, "USER") == [f"{USER}:{USER}"]
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_installs_its_extras_by_the_lock(image: str) -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    runs = [rest for rest in of(image, "RUN") if "uv pip install" in rest]
+    *dependencies, code = runs
+    assert all("-c requirements.lock" in run for run in dependencies)
+    assert "--no-deps ." in code
+    extras = set(re.findall(r"--extra (\S+)", " ".join(runs)))
+    assert extras == EXTRAS[image] <= project["optional-dependencies"].keys()
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_uv_is_the_locked_one(image: str) -> None:
+    locked = re.search(r"^uv==(\S+)", Path("requirements.lock").read_text(), re.MULTILINE)
+    assert locked
+    assert set(of(image, "ARG")) >= {f"UV_VERSION={locked[1]}"}
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_what_it_copies_exists_and_is_in_the_context(image: str) -> None:
+    allowed = [w[1:] for w in Path(".dockerignore").read_text().split() if w.startswith("!")]
+    for source in copied(image):
+        assert Path(source).exists()
+        assert source in allowed
+
+
+def test_the_context_holds_neither_tests_nor_demo_nor_history() -> None:
+    lines = Path(".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    tops = {rule[1:].split("/")[0] for rule in rules if rule.startswith("!")}
+    assert not tops & {"tests", "demo", ".git", "docs", "bench", "cli"}
+
+
+def test_torch_has_a_layer_of_its_own_before_the_project() -> None:
+    steps = [f"{word} {rest}" for word, rest in instructions("runtime")]
+    torch = next(i for i, step in enumerate(steps) if step.endswith("-c requirements.lock torch"))
+    before = " ".join(steps[:torch])
+    assert "pyproject.toml" not in before
+    assert "proctor_" not in before
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_the_projects_code_comes_after_its_dependencies(image: str) -> None:
+    steps = [f"{word} {rest}" for word, rest in instructions(image)]
+    code = [i for i, step in enumerate(steps) if step.startswith("COPY") and "proctor_" in step]
+    dependencies = [i for i, step in enumerate(steps) if "--extra" in step]
+    assert max(dependencies) < min(code)
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_is_labelled_with_the_projects_version(image: str) -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    assert f"VERSION={project['version']}" in of(image, "ARG")
+    (label,) = of(image, "LABEL")
+    for name in ("title", "licenses", "version"):
+        assert f"org.opencontainers.image.{name}=" in label
