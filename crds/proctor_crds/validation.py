@@ -50,7 +50,8 @@ def check_name(name: str) -> None:
 def parse(kind: type[S], spec: Any) -> S:
     """`spec` as `kind`. Raises SpecInvalidError naming each field, value and remedy."""
     try:
-        parsed = kind.model_validate(spec)
+        # Strict: the apiserver refuses "2" or true where it wants a number.
+        parsed = kind.model_validate(spec, strict=True)
     except ValidationError as error:
         raise SpecInvalidError([explained(kind, detail) for detail in error.errors()]) from error
     problems = list(broken_rules(parsed, "spec"))

@@ -1,0 +1,171 @@
+"""Every CEL rule of the API, once kept and once broken."""
+
+from typing import Any
+
+import pytest
+from tests.builders import EVALUATION, MODEL
+
+from proctor_crds.base import Model, Rule
+from proctor_crds.crdgen import models_of
+from proctor_crds.evaluation_run import (
+    Artifacts,
+    Datasets,
+    Evaluation,
+    EvaluationRunSpec,
+    Gate,
+    GateRule,
+    Target,
+)
+from proctor_crds.kinds import KINDS
+from proctor_crds.model_deployment import (
+    Backend,
+    Engine,
+    ModelDeploymentSpec,
+    ModelSource,
+    Parallelism,
+    ServedModel,
+)
+from proctor_crds.validation import SpecInvalidError, broken_rules, check_name
+
+Spec = dict[str, Any]
+PVC = {"claimName": "models"}
+SPEC: Spec = {"model": MODEL, "backend": {"triton": {}}, "gpusPerNode": 0}
+BOUND: Spec = {"task": "sums", "metric": "acc", "min": "0.5"}
+
+KEPT: dict[type[Model], Spec] = {
+    ModelSource: {"pvc": PVC},
+    ServedModel: MODEL,
+    Backend: {"triton": {}},
+    Parallelism: {"tensor": 2, "pipeline": 2},
+    Engine: {"dtype": "float32"},
+    ModelDeploymentSpec: SPEC,
+    Target: {"deploymentRef": {"name": "demo"}},
+    Datasets: {"pvc": PVC},
+    Evaluation: EVALUATION,
+    GateRule: BOUND,
+    Gate: {"rules": [BOUND]},
+    Artifacts: {"pvc": PVC},
+    EvaluationRunSpec: {"target": {"deploymentRef": {"name": "demo"}}, "evaluations": [EVALUATION]},
+}
+"""Of each model with rules, an instance that keeps all of them."""
+
+S3 = {"s3": {"uri": "s3://bucket"}}
+HTTP = {"http": {"url": "http://host/x"}}
+
+BROKEN: dict[type[Model], dict[str, Spec]] = {
+    ModelSource: {
+        "model.source: set exactly one": S3,
+        "s3 is not": S3,
+        "oci is not": {"oci": {"image": "i"}},
+        "hf is not": {"hf": {"id": "a/b"}},
+        "http is not": HTTP,
+    },
+    ServedModel: {
+        "format other": {"format": "hf"},
+        "trustRemoteCode other": {"trustRemoteCode": True},
+        "chatTemplate is not": {"chatTemplate": "{{ x }}"},
+    },
+    Backend: {
+        "backend: set exactly one": {"triton": None},
+        "rayServe is not": {"rayServe": {}},
+        "vllm is not": {"vllm": {}},
+    },
+    Parallelism: {
+        "context other": {"context": 2},
+        "expert other": {"expert": 2},
+        "expertTensor other": {"expertTensor": 2},
+        "sequence other": {"sequence": True},
+    },
+    Engine: {
+        "cudaGraphs is not": {"cudaGraphs": False},
+        "flashDecode is not": {"flashDecode": True},
+        "prefixCaching is not": {"prefixCaching": True},
+        "chunkedPrefill is not": {"chunkedPrefill": True},
+        "kvCacheGiB is not": {"kvCacheGiB": "4"},
+    },
+    ModelDeploymentSpec: {
+        "parallelism.tensor × pipeline": {"gpusPerNode": 2},
+        "nodes other": {"nodes": 2},
+        "autoscaling is not": {"autoscaling": {}},
+        "idleTTL is not": {"idleTTL": "1h"},
+        "queueName is not": {"queueName": "q"},
+    },
+    Target: {
+        "target: set exactly one": {"endpoint": {"url": "http://host", "model": "m"}},
+        "deployment is not": {"deployment": SPEC},
+    },
+    Datasets: {"datasets: set exactly one": S3, "s3 is not": S3, "http is not": HTTP},
+    Evaluation: {
+        "shards other": {"shards": 2},
+        "repeats other": {"repeats": 2},
+        "judgeRef is not": {"judgeRef": {"name": "judge"}},
+    },
+    GateRule: {
+        "gate rule: set min": {"min": None},
+        "maxDrop is not": {"maxDrop": "0.1"},
+        "baselineRef is not": {"baselineRef": {"name": "run"}},
+    },
+    Gate: {"gate.confidence": {"confidence": "1"}},
+    Artifacts: {"artifacts: set exactly one": S3, "s3 is not": S3},
+    EvaluationRunSpec: {
+        "adapter is not": {"adapter": {}},
+        "exporters is not": {"exporters": []},
+        "offline is not": {"offline": False},
+        "reuse is not": {"reuse": "Never"},
+        "queueName is not": {"queueName": "q"},
+        "budget is not": {"budget": {}},
+    },
+}
+"""Of each rule, by how its message begins, the fields that break it."""
+
+MODELS = {m for kind in KINDS.values() for m in models_of(kind.spec).values()}
+RULES = [(m, rule) for m in sorted(MODELS, key=lambda m: m.__name__) for rule in m.rules]
+
+
+def messages(model: type[Model], spec: Spec) -> list[str]:
+    """What is said of `spec`."""
+    given = {key: value for key, value in spec.items() if value is not None}
+    return [problem.message for problem in broken_rules(model.model_validate(given), "spec")]
+
+
+@pytest.mark.parametrize(
+    ("model", "rule"), RULES, ids=[f"{m.__name__}-{r.message:.30}" for m, r in RULES]
+)
+def test_a_rule_refuses_what_breaks_it(model: type[Model], rule: Rule) -> None:
+    cases = [spec for start, spec in BROKEN[model].items() if rule.message.startswith(start)]
+    assert len(cases) == 1, f"give BROKEN[{model.__name__}] one case for {rule.message!r}"
+    assert rule.message in messages(model, KEPT[model] | cases[0])
+
+
+@pytest.mark.parametrize("model", KEPT)
+def test_no_rule_refuses_what_keeps_all(model: type[Model]) -> None:
+    assert messages(model, KEPT[model]) == []
+
+
+def test_no_status_has_rules_that_the_operator_could_break() -> None:
+    found = {m for kind in KINDS.values() for m in models_of(kind.status).values() if m.rules}
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "tensor", "pipeline"), [(1, 1, 1), (4, 2, 2), (0, 2, 1)], ids=["one", "four", "cpu"]
+)
+def test_ranks_that_fill_the_gpus_are_accepted(gpus: int, tensor: int, pipeline: int) -> None:
+    split = {"parallelism": {"tensor": tensor, "pipeline": pipeline}}
+    assert messages(ModelDeploymentSpec, SPEC | split | {"gpusPerNode": gpus}) == []
+
+
+@pytest.mark.parametrize("confidence", ["0", "1", "-0.5", "95"])
+def test_a_confidence_outside_its_range_is_refused(confidence: str) -> None:
+    assert messages(Gate, {"rules": [BOUND], "confidence": confidence})
+
+
+@pytest.mark.parametrize("name", ["a", "a-1", "a" * 63])
+def test_a_name_that_can_be_a_service_is_accepted(name: str) -> None:
+    check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "1a", "A", "a.b", "a-", "a" * 64])
+def test_a_name_that_cannot_be_a_service_is_refused(name: str) -> None:
+    with pytest.raises(SpecInvalidError, match=r"metadata\.name"):
+        check_name(name)
