@@ -1,6 +1,6 @@
 """`LocalCluster`: the `Cluster` of the operator's seam, with processes for pods."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -124,6 +124,10 @@ class LocalCluster:
     def service_url(self, namespace: str, name: str, port: int) -> str:
         """Where the Service's port is; it stays the same while the cluster lives."""
         return self._controllers.services.url(namespace, name, port)
+
+    def everything(self) -> Sequence[Manifest]:
+        """All objects there are, with which a watch begins."""
+        return self._store.everything()
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher` with each `Change` of any object; the function returned ends that."""

@@ -19,6 +19,8 @@ from proctor_cli.local.variables import ConfigError, Lookup, command_line, envir
 from proctor_cli.local.volumes import PodVolumes
 from proctor_operator.cluster import Manifest
 
+_CREATING = "ContainerCreating"
+
 EventType = Literal["Normal", "Warning"]
 Tell = Callable[[EventType, str, str], None]
 """Records an event about the pod: type, reason, message."""
@@ -53,7 +55,8 @@ class Container:
         self._restart = restart
         self._files = files
         self._around = around
-        self._state: Manifest = {"waiting": {"reason": "PodInitializing"}}
+        first = "PodInitializing" if around.pod["spec"].get("initContainers") else _CREATING
+        self._state: Manifest = {"waiting": {"reason": first}}
         self._last_state: Manifest = {}
         self._image_id = ""
         self._ready = False
@@ -109,7 +112,7 @@ class Container:
             await self._back_off()
 
     async def _run_once(self) -> int:
-        self._wait("ContainerCreating")
+        self._wait(_CREATING)
         image = await self._pull()
         argv, env, directory = await self._configure(image)
         self._files.begin()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from proctor_cli.local.spawn import bounded
+
 EXTRAS = {"runtime": "runtime,triton", "harness-lm-eval": "lm-eval", "operator": "operator"}
 """Extras of this distribution that each image installs."""
 
@@ -91,24 +93,18 @@ async def _locked(path: Path) -> AsyncIterator[None]:
 
 async def _uv(component: str, progress: Callable[[str], None], *arguments: str) -> None:
     """Run uv, telling of each line that it writes."""
-    process = await asyncio.create_subprocess_exec(
-        _uv_executable(),
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    options = {
+        "stdin": asyncio.subprocess.DEVNULL,
+        "stdout": asyncio.subprocess.PIPE,
+        "stderr": asyncio.subprocess.STDOUT,
+    }
     lines: list[str] = []
-    try:
+    async with bounded(_uv_executable(), *arguments, **options) as process:
         assert process.stdout is not None  # noqa: S101  a pipe was asked for
         async for line in process.stdout:
             lines.append(line.decode(errors="replace").rstrip())
             progress(f"{component}: {lines[-1]}")
         code = await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     if code:
         raise BuildFailed(f"uv {arguments[0]} ended with {code}: {' | '.join(lines[-8:])}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proctor_cli.local.environment_build import EXTRAS, BuildFailed, Distribution, build
+from proctor_cli.local.spawn import bounded
 
 Progress = Callable[[str], None]
 
@@ -95,12 +96,10 @@ def _without_tag(image: str) -> str:
 async def _library_directory(python: Path) -> str:
     asked = "import sysconfig; print(sysconfig.get_config_var('LIBDIR') or '')"
     try:
-        process = await asyncio.create_subprocess_exec(
-            python, "-I", "-c", asked, stdout=asyncio.subprocess.PIPE
-        )
+        async with bounded(python, "-I", "-c", asked, stdout=asyncio.subprocess.PIPE) as process:
+            answer, _ = await process.communicate()
     except OSError as error:
         raise ImageUnavailable(f"{python}: {error.strerror}") from error
-    answer, _ = await process.communicate()
     if process.returncode:
         raise ImageUnavailable(f"{python} is no working Python interpreter")
     return answer.decode().strip()

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable
 
 from proctor_cli.local.objects import GPU
+from proctor_cli.local.spawn import bounded
 from proctor_operator.cluster import Manifest
 
 
@@ -42,10 +43,9 @@ async def count_gpus() -> int:
     """How many GPUs nvidia-smi lists; none where there is no nvidia-smi."""
     if shutil.which("nvidia-smi") is None:
         return 0
-    process = await asyncio.create_subprocess_exec(
-        "nvidia-smi", "-L", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    listing, _ = await process.communicate()
+    options = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
+    async with bounded("nvidia-smi", "-L", **options) as process:
+        listing, _ = await process.communicate()
     return sum(line.startswith(b"GPU ") for line in listing.splitlines())
 
 

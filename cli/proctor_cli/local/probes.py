@@ -114,6 +114,7 @@ async def _exec(spec: Manifest, around: Surroundings) -> str | None:
         code = await process.wait()
     finally:
         process.kill()
+        await process.wait()
     return None if code == 0 else f"exit code {code}: {log.read_text(errors='replace')[-1024:]}"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from proctor_cli.local.spawn import spawn
+
 _SHIM = str(Path(__file__).with_name("shim.py"))
 
 
@@ -29,7 +31,7 @@ class Process:
         if executable is None:
             raise CommandNotFound(f'exec: "{argv[0]}": executable file not found in $PATH')
         with log.open("ab") as output:
-            shim = await asyncio.create_subprocess_exec(
+            shim = await spawn(
                 *(sys.executable, "-I", "-S", _SHIM, executable, *argv[1:]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output,

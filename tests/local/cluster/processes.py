@@ -1,0 +1,44 @@
+"""Looking at processes from outside."""
+
+import asyncio
+import os
+from pathlib import Path
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that nobody has reaped yet does not."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+async def ended(*pids: int, seconds: float = 10) -> None:
+    """Wait until none of the processes runs."""
+    async with asyncio.timeout(seconds):
+        while any(map(alive, pids)):  # noqa: ASYNC110  they are nobody's children here
+            await asyncio.sleep(0.02)
+
+
+async def written(path: Path, lines: int = 1, seconds: float = 20) -> list[int]:
+    """The numbers in a file, once there are as many as that."""
+    async with asyncio.timeout(seconds):
+        while len(found := _numbers(path)) < lines:
+            await asyncio.sleep(0.02)
+    return found
+
+
+def _numbers(path: Path) -> list[int]:
+    return [int(each) for each in path.read_text().split()] if path.exists() else []
+
+
+FAMILY = """
+import os, subprocess, sys, time
+child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+with open(os.environ["MOUNT_MODEL"] + "/pids", "w") as pids:
+    subprocess.Popen([sys.executable, "-c", child], stdout=pids)
+    subprocess.Popen([sys.executable, "-c", child], stdout=pids, start_new_session=True)
+    print(os.getpid(), file=pids, flush=True)
+"""
+"""Python that writes three process ids: its own, a child's, and that of a child gone its own way."""

@@ -1,0 +1,257 @@
+"""What a container sees of the world."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.contract.cluster.manifests import (
+    SLEEP,
+    condition,
+    config_map,
+    container,
+    gone,
+    job,
+    phase,
+    pod,
+    server,
+    some_pod,
+    terminated,
+    until,
+    waiting,
+)
+from tests.local.cluster.conftest import IMAGE
+from tests.local.cluster.test_termination import MODEL
+
+from proctor_cli.local import LocalCluster
+from proctor_operator.cluster import Manifest, Ref
+
+DUMP = """
+import json, os
+seen = {"cwd": os.getcwd(), "env": dict(os.environ)}
+print(json.dumps(seen))
+"""
+
+
+async def seen_by(cluster: LocalCluster, made: Manifest) -> Any:
+    await cluster.apply(made)
+    found = await until(cluster, made, terminated)
+    return json.loads(cluster.logs(found).splitlines()[-1])
+
+
+async def test_only_declared_variables_are_set(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "ours")
+    env = (await seen_by(cluster, pod("default", container(IMAGE, DUMP))))["env"]
+    allowed = {
+        "HOME",
+        "PATH",
+        "LANG",
+        "LD_LIBRARY_PATH",
+        "PYTHONUNBUFFERED",
+        "CUDA_VISIBLE_DEVICES",
+    }
+    assert env.keys() - {"LC_CTYPE"} == allowed
+    assert env["CUDA_VISIBLE_DEVICES"] == ""
+    assert env["HOME"].startswith("/")
+
+
+async def test_addresses_are_those_of_this_machine(cluster: LocalCluster, tmp_path: Path) -> None:
+    env = {
+        "PORT_TRITON_HTTP": "8000",
+        "PORT_OTHER": "9000",
+        "MOUNT_MODEL": "/model",
+        "BIND_ADDRESS": "0.0.0.0",  # noqa: S104
+        "TERMINATION_MESSAGE_PATH": "/dev/termination-log",
+        "HOME": "/scratch/home",
+        "URL": "http://127.0.0.1:$(PORT_TRITON_HTTP)$(MOUNT_MODEL)",
+    }
+    main = container(
+        IMAGE,
+        DUMP,
+        env=[{"name": name, "value": value} for name, value in env.items()],
+        ports=[{"name": "triton-http", "containerPort": 8000}],
+        volumeMounts=[
+            {"name": "model", "mountPath": "/model"},
+            {"name": "scratch", "mountPath": "/scratch"},
+        ],
+    )
+    volumes = [MODEL, {"name": "scratch", "emptyDir": {}}]
+    seen = (await seen_by(cluster, pod("default", main, volumes=volumes)))["env"]
+    assert seen["PORT_TRITON_HTTP"] != "8000"
+    assert seen["PORT_OTHER"] == "9000"
+    assert seen["MOUNT_MODEL"] == str(tmp_path / "given")
+    assert seen["BIND_ADDRESS"] == "127.0.0.1"
+    assert seen["URL"] == f"http://127.0.0.1:{seen['PORT_TRITON_HTTP']}{tmp_path / 'given'}"
+    assert seen["HOME"].endswith("/volumes/scratch/home")
+
+
+async def test_gpus_are_given_to_one_pod_at_a_time(cluster: LocalCluster) -> None:
+    resources = {"limits": {"nvidia.com/gpu": "2"}}
+    first = pod("default", container(IMAGE, DUMP + SLEEP, resources=resources), name="first")
+    second = pod("default", container(IMAGE, DUMP, resources=resources), name="second")
+    await cluster.apply(first)
+    await until(cluster, first, lambda p: phase(p) == "Running")
+    await cluster.apply(second)
+    found = await until(cluster, second, lambda p: condition(p, "PodScheduled"))
+    assert "asks for 2, this machine has 2, 0 free" in condition(found, "PodScheduled")["message"]
+    await cluster.delete(Ref.of(first))
+    found = await until(cluster, second, lambda p: phase(p) == "Succeeded")
+    assert json.loads(cluster.logs(found))["env"]["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+async def test_config_maps_and_secrets_become_files(cluster: LocalCluster) -> None:
+    await cluster.apply(config_map("default", a="1", b="2"))
+    secret = {"stringData": {"token": "abc"}, "kind": "Secret", "apiVersion": "v1"}
+    await cluster.apply(secret | {"metadata": {"name": "key", "namespace": "default"}})
+    volumes = [
+        {
+            "name": "settings",
+            "configMap": {"name": "settings", "items": [{"key": "a", "path": "x/y"}]},
+        },
+        {"name": "key", "secret": {"secretName": "key"}},
+    ]
+    code = """
+import os, pathlib
+settings, key = (pathlib.Path(os.environ["MOUNT_" + name]) for name in ("SETTINGS", "KEY"))
+names = sorted(str(path.relative_to(settings)) for path in settings.rglob("*"))
+print(names, (key / "token").read_text())
+"""
+    main = container(
+        IMAGE,
+        code,
+        env=[{"name": f"MOUNT_{name}", "value": "/"} for name in ("SETTINGS", "KEY")],
+        volumeMounts=[{"name": name, "mountPath": f"/{name}"} for name in ("settings", "key")],
+    )
+    made = pod("default", main, volumes=volumes)
+    await cluster.apply(made)
+    found = await until(cluster, made, terminated)
+    assert cluster.logs(found) == "['x', 'x/y'] abc\n"
+
+
+async def test_a_volume_waits_for_its_config_map(cluster: LocalCluster) -> None:
+    volumes = [{"name": "settings", "configMap": {"name": "settings"}}]
+    made = pod("default", container(IMAGE, "pass"), volumes=volumes)
+    await cluster.apply(made)
+    await until(cluster, made, lambda p: waiting(p, "ContainerCreating"))
+    await cluster.apply(config_map("default", a="1"))
+    await until(cluster, made, lambda p: phase(p) == "Succeeded")
+    events = await cluster.list("v1", "Event", "default", {})
+    messages = [each["message"] for each in events if each["reason"] == "FailedMount"]
+    assert messages == ['MountVolume.SetUp failed: configmap "settings" not found']
+
+
+async def test_a_claims_files_outlive_pods_and_go_with_the_claim(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "artifacts", "namespace": "default"},
+        "spec": {"accessModes": ["ReadWriteOnce"]},
+    }
+    await cluster.apply(claim)
+    await until(cluster, claim, lambda c: c["status"]["phase"] == "Bound")
+    main = container(
+        IMAGE,
+        "import os, pathlib; pathlib.Path(os.environ['MOUNT_ARTIFACTS'], 'file').touch()",
+        env=[{"name": "MOUNT_ARTIFACTS", "value": "/artifacts"}],
+        volumeMounts=[{"name": "artifacts", "mountPath": "/artifacts"}],
+    )
+    volume = {"name": "artifacts", "persistentVolumeClaim": {"claimName": "artifacts"}}
+    made = pod("default", main, volumes=[volume])
+    await cluster.apply(made)
+    await until(cluster, made, terminated)
+    await cluster.delete(Ref.of(made))
+    await gone(cluster, made)
+    directory = tmp_path / "state/volumes/default/artifacts"
+    assert (directory / "file").exists()
+    await cluster.delete(Ref.of(claim))
+    assert not directory.exists()
+    assert (tmp_path / "given").exists()
+
+
+async def test_the_log_stands_in_for_a_missing_message(cluster: LocalCluster) -> None:
+    policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    made = pod("default", container(IMAGE, "raise SystemExit('what went wrong')", **policy))
+    await cluster.apply(made)
+    end = terminated(await until(cluster, made, terminated))
+    assert end is not None
+    assert end["message"] == "what went wrong"
+
+
+async def test_a_long_message_is_cut_as_kubernetes_cuts_it(cluster: LocalCluster) -> None:
+    code = "import os; open(os.environ['TERMINATION_MESSAGE_PATH'], 'w').write('x' * 5000)"
+    env = [{"name": "TERMINATION_MESSAGE_PATH", "value": "/dev/termination-log"}]
+    made = pod("default", container(IMAGE, code, env=env))
+    await cluster.apply(made)
+    end = terminated(await until(cluster, made, terminated))
+    assert end is not None
+    assert len(end["message"]) == 4096
+
+
+async def test_an_evicted_pod_does_not_count_against_its_job(cluster: LocalCluster) -> None:
+    disrupted = [{"type": "DisruptionTarget", "status": "True"}]
+    policy = {"rules": [{"action": "Ignore", "onPodConditions": disrupted}]}
+    made = job("default", server(IMAGE), podFailurePolicy=policy)
+    await cluster.apply(made)
+    first = await some_pod(cluster, "default", lambda p: phase(p) == "Running")
+    await cluster.evict(Ref.of(first))
+    name = first["metadata"]["name"]
+    await some_pod(
+        cluster, "default", lambda p: phase(p) == "Running" and p["metadata"]["name"] != name
+    )
+    found = await cluster.get(Ref.of(made))
+    assert found is not None
+    assert "failed" not in found["status"]
+
+
+async def test_sidecars_end_in_reverse_order(cluster: LocalCluster, tmp_path: Path) -> None:
+    code = """
+import os, signal, sys, time
+def end(*_):
+    open(os.environ["MOUNT_MODEL"] + "/order", "a").write("{name}")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+open(os.environ["MOUNT_MODEL"] + "/{name}", "w").close()
+while True:
+    time.sleep(600)
+"""
+    mount = {
+        "env": [{"name": "MOUNT_MODEL", "value": "/model"}],
+        "volumeMounts": [{"name": "model", "mountPath": "/model"}],
+    }
+    up = "import os, sys; sys.exit(not os.path.exists(os.environ['MOUNT_MODEL'] + '/{name}'))"
+
+    def sidecar(name: str) -> Manifest:
+        check = {"command": ["python", "-c", up.format(name=name)]}
+        probe = {"exec": check, "periodSeconds": 0.05, "failureThreshold": 99, "timeoutSeconds": 20}
+        text = code.replace("{name}", name)
+        return container(IMAGE, text, name, restartPolicy="Always", startupProbe=probe, **mount)
+
+    made = pod(
+        "default",
+        container(IMAGE, "pass"),
+        initContainers=[sidecar("a"), sidecar("b")],
+        volumes=[MODEL],
+        terminationGracePeriodSeconds=20,
+    )
+    await cluster.apply(made)
+    await until(cluster, made, lambda p: phase(p) == "Succeeded")
+    assert (tmp_path / "given/order").read_text() == "ba"
+
+
+async def test_pods_of_one_template_do_not_share_a_port(cluster: LocalCluster) -> None:
+    made = [pod("default", server(IMAGE), name=name) for name in ("a", "b")]
+    for each in made:
+        await cluster.apply(each)
+    ready = [
+        await until(cluster, each, lambda p: condition(p, "Ready").get("status") == "True")
+        for each in made
+    ]
+    answers = await asyncio.gather(*(cluster.get_json(each, "http", "/x") for each in ready))
+    assert answers == [{"path": "/x"}] * 2
+    assert os.environ.get("PORT_HTTP") is None
