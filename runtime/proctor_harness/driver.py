@@ -37,7 +37,8 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         termination.write(message_path, error.failure)
         return error.exit_code
     results = environment.artifacts / RESULTS_FILE
-    results.write_text(termination.encode(result), encoding="utf-8")
+    full = result.model_dump_json(by_alias=True, exclude_none=True, indent=2)
+    results.write_text(full + "\n", encoding="utf-8")
     termination.write(message_path, termination.fitted(result))
     return 0
 

@@ -1,5 +1,6 @@
 """``python -m proctor_harness.adapter``: the native sidecar of an evaluation's pod."""
 
+import logging
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ def build(environ: Mapping[str, str]) -> Adapter:
 def main() -> None:
     """Serve until SIGTERM, then leave at once: the harness, our only client, has ended."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # That it does not wait for connections is what we ask of it, not an error.
+    logging.getLogger("uvicorn.error").addFilter(lambda r: "graceful shutdown" not in str(r.msg))
     uvicorn.run(
         build(os.environ),
         host=os.environ.get("BIND_ADDRESS", "127.0.0.1"),
