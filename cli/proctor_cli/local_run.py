@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from proctor_cli.documents import Documents
 from proctor_cli.local.cluster import LocalCluster
-from proctor_cli.local.objects import Change
 from proctor_crds.reasons import ConditionType
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.reconcile import reconcile
@@ -28,15 +27,18 @@ async def controlled(cluster: LocalCluster) -> AsyncIterator[None]:
 
     router, queue = Router(), WorkQueue(work)
 
-    def changed(change: Change) -> None:
-        for key in router.keys(change.object):
+    def look(manifest: Manifest) -> None:
+        for key in router.keys(manifest):
             queue.add(key)
 
-    cluster.watch(changed)
+    forget = cluster.watch(lambda change: look(change.object))
+    for manifest in cluster.everything():
+        look(manifest)
     workers = asyncio.create_task(queue.run())
     try:
         yield
     finally:
+        forget()
         workers.cancel()
         await asyncio.gather(workers, return_exceptions=True)
 
