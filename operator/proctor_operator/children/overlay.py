@@ -1,27 +1,30 @@
 """The `pod` overlay: a strategic merge onto a pod template.
 
-Objects merge by field, lists of named items by `name`, `mountPath` or `key`; any other list and
+Objects merge by field, lists of keyed items by `mountPath`, `name` or `key`; any other list and
 any scalar is replaced; null removes (Kubernetes' strategic merge patch, without directives).
 """
 
 from typing import Any
 
-MERGE_KEYS = ("name", "mountPath", "key")
+MERGE_KEYS = ("mountPath", "name", "key")
+"""The first that every item has: a volume mounted twice has one name and two paths."""
 
 
 def overlaid(base: Any, patch: Any) -> Any:
     """`base` with `patch` merged in; neither is changed."""
-    if isinstance(base, dict) and isinstance(patch, dict):
-        merged = {key: overlaid(base.get(key), value) for key, value in patch.items()}
-        return {k: v for k, v in {**base, **merged}.items() if v is not None}
-    if isinstance(base, list) and isinstance(patch, list):
-        return merged_list(base, patch)
+    if isinstance(patch, dict):
+        under = base if isinstance(base, dict) else {}
+        merged = {key: overlaid(under.get(key), value) for key, value in patch.items()}
+        return {k: v for k, v in {**under, **merged}.items() if v is not None}
+    if isinstance(patch, list):
+        return merged_list(base if isinstance(base, list) else [], patch)
     return patch
 
 
 def merged_list(base: list[Any], patch: list[Any]) -> list[Any]:
     """Items of `patch` merged into those of `base` with the same key, new ones appended."""
-    key = merge_key(base + patch)
+    key = merge_key(base + patch) if base else None
+    patch = [overlaid(None, item) for item in patch]
     if key is None:
         return patch
     patches = {item[key]: item for item in patch}
