@@ -82,7 +82,7 @@ def literals(values: Mapping[str, str]) -> list[Manifest]:
 
 def escaped(value: str) -> str:
     """`value` as data: the kubelet shall not expand what looks like `$(VAR)` in it."""
-    return value.replace("$(", "$$(")
+    return value.replace("$", "$$")
 
 
 def pod_spec(

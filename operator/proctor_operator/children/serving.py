@@ -12,7 +12,7 @@ from proctor_operator.children.naming import (
     owner_labels,
 )
 from proctor_operator.children.overlay import overlaid
-from proctor_operator.children.pod import claim_volume, container, pod_spec, within
+from proctor_operator.children.pod import claim_volume, container, escaped, pod_spec, within
 from proctor_operator.cluster import Manifest
 from proctor_operator.resource import Resource
 from proctor_operator.settings import Settings
@@ -110,7 +110,7 @@ def arguments(spec: ModelDeploymentSpec) -> list[str]:
         "checkpoint": within(MODEL, source.path if source else "."),
         "checkpoint-format": model.format,
         "tokenizer": within(MODEL, model.tokenizer.path),
-        "served-model-name": model.served_name,
+        "served-model-name": escaped(model.served_name),
         "transport": "triton",
         "tensor-parallel": spec.parallelism.tensor,
         "pipeline-parallel": spec.parallelism.pipeline,
