@@ -39,7 +39,7 @@ class Finding:
 def judge(gate: Gate, records: Sequence[ResultRecord]) -> Condition:
     """GatePassed: False where any rule is broken, else Unknown where any is open, else True."""
     findings = [finding(rule, records, float(gate.confidence)) for rule in gate.rule_list]
-    for reason in (Reason.METRIC_NOT_FOUND, Reason.OUT_OF_BOUNDS, Reason.INCONCLUSIVE):
+    for reason in (Reason.OUT_OF_BOUNDS, Reason.METRIC_NOT_FOUND, Reason.INCONCLUSIVE):
         words = [found.message for found in findings if found.reason == reason]
         if words:
             return Condition(
@@ -50,8 +50,11 @@ def judge(gate: Gate, records: Sequence[ResultRecord]) -> Condition:
 
 
 def truth(reason: Reason, gate: Gate) -> Truth:
-    """The condition's status for what went wrong."""
-    return FALSE if reason == Reason.OUT_OF_BOUNDS else FORCED[gate.on_inconclusive]
+    """The condition's status for what went wrong; a metric that is missing never passes."""
+    if reason == Reason.OUT_OF_BOUNDS:
+        return FALSE
+    forced = FORCED[gate.on_inconclusive]
+    return UNKNOWN if reason == Reason.METRIC_NOT_FOUND and forced == TRUE else forced
 
 
 def finding(rule: GateRule, records: Sequence[ResultRecord], confidence: float) -> Finding:
