@@ -12,6 +12,8 @@ Truth = Literal["True", "False", "Unknown"]
 TRUE: Truth = "True"
 FALSE: Truth = "False"
 UNKNOWN: Truth = "Unknown"
+MESSAGE_LIMIT = 32768
+"""Of metav1.Condition; a longer message would make the apiserver refuse the whole status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def stored(
         "type": str(condition.type),
         "status": condition.status,
         "reason": str(condition.reason),
-        "message": condition.message,
+        "message": condition.message[:MESSAGE_LIMIT],
         "lastTransitionTime": since,
         "observedGeneration": generation,
     }
