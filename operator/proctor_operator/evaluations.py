@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
+
+from proctor_crds.evaluation_run import Progress
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import RunResult
 from proctor_operator.children.evaluation_job import HARNESS
@@ -54,11 +57,13 @@ def evaluated(
 
 
 def progress(seen: Manifest | None) -> Manifest:
-    """`Progress` from the adapter's answer."""
-    if not seen:
-        return {"done": 0}
-    total = seen.get("total")
-    return {"done": seen.get("done", 0)} | ({"total": total} if total is not None else {})
+    """`Progress` from the adapter's answer, of which nothing is trusted."""
+    known = {key: seen[key] for key in ("done", "total") if key in seen} if seen else {}
+    try:
+        found = Progress.model_validate(known, strict=True)
+    except ValidationError:
+        found = Progress()
+    return found.model_dump(exclude_none=True)
 
 
 def has_condition(job: Manifest, kind: str) -> bool:
