@@ -52,9 +52,13 @@ def desire(owner: serving.Deployment, _: Observed, settings: Settings) -> Desire
     return Desired(serving.children(owner, settings))
 
 
-def judge(owner: serving.Deployment, observed: Observed) -> tuple[list[Condition], Manifest]:
+def judge(
+    owner: serving.Deployment, observed: Observed, settings: Settings
+) -> tuple[list[Condition], Manifest]:
     """Conditions and the other fields of the status."""
     child = next((c for c in observed.children if c["kind"] == "Deployment"), {})
+    # What was observed may be older than the spec: its pods serve another model.
+    current = template_of(child) == template_of(serving.deployment(owner, settings))
     counts = child.get("status", {})
     ready = counts.get("readyReplicas", 0)
     fields = {
@@ -63,15 +67,22 @@ def judge(owner: serving.Deployment, observed: Observed) -> tuple[list[Condition
         "selector": ",".join(f"{k}={v}" for k, v in serving.selector(owner).items()),
         "endpoints": {"openai": f"{observed.url}/v1"},
     }
-    return conditions(owner, child, current_trouble(child, observed.pods)), (
+    found = current_trouble(child, observed.pods)
+    return conditions(owner, child, found, current=current), (
         fields | server_fields(observed, fields_before=owner.status)
     )
 
 
+def template_of(child: Manifest) -> str | None:
+    """The hash of a Deployment's pod template, as its builder noted it."""
+    template = child.get("spec", {}).get("template", {}).get("metadata", {})
+    found: str | None = template.get("labels", {}).get(TEMPLATE_LABEL)
+    return found
+
+
 def current_trouble(child: Manifest, pods: Sequence[Manifest]) -> Trouble | None:
     """The trouble of the newest template's pods; those of an older one are on their way out."""
-    template = child.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
-    wanted = template.get(TEMPLATE_LABEL)
+    wanted = template_of(child)
     current = [p for p in pods if p["metadata"].get("labels", {}).get(TEMPLATE_LABEL) == wanted]
     return trouble(newest_first(current))
 
@@ -97,13 +108,13 @@ def text(value: Any) -> str:
 
 
 def conditions(
-    owner: serving.Deployment, child: Manifest, found: Trouble | None
+    owner: serving.Deployment, child: Manifest, found: Trouble | None, *, current: bool
 ) -> list[Condition]:
     """Progressing, Available, Ready."""
     wanted, counts = owner.spec.replicas, child.get("status", {})
     ready, updated = counts.get("readyReplicas", 0), counts.get("updatedReplicas", 0)
-    current = counts.get("observedGeneration") == child.get("metadata", {}).get("generation")
-    complete = current and ready == updated == counts.get("replicas", 0) == wanted
+    seen = counts.get("observedGeneration") == child.get("metadata", {}).get("generation")
+    complete = current and seen and ready == updated == counts.get("replicas", 0) == wanted
     why = explanation(wanted, ready, found, complete=complete)
     progressing = Condition(ConditionType.PROGRESSING, FALSE if complete else TRUE, *why)
     if not wanted:

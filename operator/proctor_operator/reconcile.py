@@ -44,11 +44,17 @@ async def reconcile(
     try:
         resource = parsed(resource, KINDS[key.kind])
     except SpecInvalidError as error:
-        judged = Judged([accepted(str(error))], {})
+        judged = unaccepted(resource, str(error))
     else:
         judged = await STAGES[key.kind](resource, cluster, settings, now)
     await report(resource, judged, cluster, now)
     return judged.again
+
+
+def unaccepted(resource: Resource[Any], problem: str) -> Judged:
+    """A spec that this version cannot read; the scores of an earlier one are not lost by it."""
+    own = ("conditions", "observedGeneration")
+    return Judged([accepted(problem)], {k: v for k, v in resource.status.items() if k not in own})
 
 
 async def reconcile_deployment(
@@ -58,7 +64,7 @@ async def reconcile_deployment(
     observed = await deployments.observe(owner, cluster)
     steps = plan(deployments.desire(owner, observed, settings), observed.children)
     refusal = await act(steps, cluster)
-    conditions, fields = deployments.judge(owner, observed)
+    conditions, fields = deployments.judge(owner, observed, settings)
     return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields)
 
 
