@@ -54,7 +54,7 @@ def test_a_name_is_a_dns_label(text: str) -> None:
 def test_types_are_immutable_and_closed() -> None:
     record = ResultRecord(task="t", metric="acc", value="1", n=1)
     with pytest.raises(ValidationError, match="frozen"):
-        record.value = "2"  # type: ignore[misc]
+        record.value = "2"
     with pytest.raises(ValidationError, match="Extra inputs"):
         ResultRecord.model_validate({"task": "t", "metric": "m", "value": "1", "n": 1, "x": 1})
 
