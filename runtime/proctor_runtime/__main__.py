@@ -1,7 +1,6 @@
 """``python -m proctor_runtime serve ...``: the serving pod's process."""
 
 import logging
-import os
 import sys
 import traceback
 import warnings
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error.reason}: {error}", file=sys.stderr)
         report(error.reason, str(error))
         return EXIT_REJECTED
-    except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
+    except Exception as error:
         traceback.print_exc()
         report(Reason.RUNTIME_CRASHED, f"{type(error).__name__}: {error}")
         return 1

@@ -8,7 +8,7 @@ from proctor_crds.wire import TERMINATION_LIMIT, Failure
 
 
 class RejectedError(Exception):
-    """The input is wrong and retrying cannot help; `reason` goes into the deployment's condition."""
+    """The input is wrong and retrying cannot help; `reason` becomes the condition's."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)

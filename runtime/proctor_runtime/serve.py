@@ -64,6 +64,9 @@ def serve(settings: Settings) -> None:
 
 def load_engine(source: ModelSource) -> Engine:
     """Load the model on all its ranks."""
+    # Megatron-Core decorates its fused functions at import; none of them is used here, and to have
+    # them compiled would only import the compiler, for seconds.
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     from proctor_runtime.engine.megatron.engine import MegatronEngine  # noqa: PLC0415 - slow
 
     return MegatronEngine(source, on_death=die)

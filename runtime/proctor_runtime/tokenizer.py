@@ -78,9 +78,12 @@ class HuggingFaceTokenizer:
             raise ChatTemplateError("the model's tokenizer has no chat template")
         tokens = {name: token or "" for name, token in self.special.items()}
         try:
-            return self._template.render(messages=messages, add_generation_prompt=True, **tokens)
+            text: str = self._template.render(
+                messages=messages, add_generation_prompt=True, **tokens
+            )
         except TemplateError as error:
             raise ChatTemplateError(f"the chat template refused the messages: {error}") from error
+        return text
 
     @cached_property
     def _template(self) -> Any:

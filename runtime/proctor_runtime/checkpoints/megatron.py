@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from proctor_runtime.checkpoints.safety import refuse_foreign_code, safe_common_types
 from proctor_crds.reasons import Reason
+from proctor_runtime.checkpoints.safety import refuse_foreign_code, safe_common_types
 from proctor_runtime.failure import RejectedError
 
 LATEST = "latest_checkpointed_iteration.txt"
@@ -28,13 +28,19 @@ def iteration_folder(root: Path) -> Path:
         return root
     latest = root / LATEST
     if not latest.is_file():
-        raise RejectedError(Reason.CHECKPOINT_NOT_FOUND, f"no Megatron checkpoint at {root}: it has no {LATEST}")
+        raise RejectedError(
+            Reason.CHECKPOINT_NOT_FOUND, f"no Megatron checkpoint at {root}: it has no {LATEST}"
+        )
     label = latest.read_text(encoding="utf-8").strip()
     if label != "release" and not label.isdecimal():
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{latest} says {label[:40]!r}, which is no iteration")
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{latest} says {label[:40]!r}, which is no iteration"
+        )
     folder = root / (label if label == "release" else f"iter_{int(label):07d}")
     if not folder.is_dir():
-        raise RejectedError(Reason.CHECKPOINT_NOT_FOUND, f"{latest} points to {folder.name}, which does not exist")
+        raise RejectedError(
+            Reason.CHECKPOINT_NOT_FOUND, f"{latest} points to {folder.name}, which does not exist"
+        )
     return folder
 
 
@@ -46,10 +52,14 @@ def read_args(root: Path) -> Namespace:
         with torch.serialization.safe_globals(safe_common_types(folder / "common.pt")):
             common = torch.load(folder / "common.pt", map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{folder / 'common.pt'} cannot be read: {error}") from error
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{folder / 'common.pt'} cannot be read: {error}"
+        ) from error
     args = common.get("args") if isinstance(common, dict) else None
     if not isinstance(args, Namespace):
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{folder / 'common.pt'} has no training arguments (args)")
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{folder / 'common.pt'} has no training arguments (args)"
+        )
     return args
 
 
@@ -57,14 +67,20 @@ def check_format(folder: Path) -> None:
     """Refuse a folder that is not a whole ``torch_dist`` checkpoint."""
     missing = [n for n in ("common.pt", "metadata.json", ".metadata") if not (folder / n).is_file()]
     if missing:
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{folder} is incomplete: it has no {', '.join(missing)}")
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{folder} is incomplete: it has no {', '.join(missing)}"
+        )
     try:
         backend = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{folder / 'metadata.json'} is not JSON: {error}") from error
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{folder / 'metadata.json'} is not JSON: {error}"
+        ) from error
     name = backend.get("sharded_backend") if isinstance(backend, dict) else None
     if name != "torch_dist":
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{folder} is in format {name!r}; supported: 'torch_dist'")
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{folder} is in format {name!r}; supported: 'torch_dist'"
+        )
     refuse_foreign_code(folder / ".metadata")
 
 
@@ -81,7 +97,9 @@ def load(model: Any, root: Path) -> None:
             state = dist_checkpointing.load(wanted, str(folder))
         model.load_state_dict({key: state[key] for key in wanted}, strict=False)
     except (CheckpointingException, *UNREADABLE) as error:
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{folder} cannot be loaded: {first_line(error)}") from error
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{folder} cannot be loaded: {first_line(error)}"
+        ) from error
 
 
 UNREADABLE = (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError)

@@ -49,7 +49,9 @@ def refuse_foreign_code(index: Path) -> None:
     try:
         GuardedUnpickler(io.BytesIO(index.read_bytes())).load()
     except Exception as error:  # a broken pickle raises almost anything
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, f"{index} cannot be read: {error}") from error
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT, f"{index} cannot be read: {error}"
+        ) from error
 
 
 COMMON = {

@@ -93,7 +93,7 @@ class Batcher:
         decode: Decode,
         limits: Limits | None = None,
         seed: int = 0,
-        on_death: Callable[[Exception], None] = lambda error: None,
+        on_death: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self.engine = engine
         self.limits = limits or Limits()
@@ -141,7 +141,7 @@ class Batcher:
         while batch := self._next_batch():
             try:
                 self._serve(batch)
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            except Exception as error:
                 self._fail(batch, error)
 
     def _next_batch(self) -> list[Pending]:

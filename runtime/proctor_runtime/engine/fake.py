@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from proctor_runtime.engine.protocol import (
     EngineInfo,
@@ -98,8 +99,7 @@ class FakeSequence:
         previous, token = self.tokens[-1], self.pick()
         self.tokens.append(token)
         scored = self.engine.score(previous, token, self.request.top_logprobs)
-        at_end = made + 1 == self.request.max_new_tokens
-        finish = "stop" if token in self.request.stop_ids else "length" if at_end else None
+        finish = self.request.finish_with(token, made + 1)
         return TokenEvent(index=index, token=scored, prompt=prompt, finish=finish)
 
     def pick(self) -> int:
@@ -110,7 +110,7 @@ class FakeSequence:
     def score_prompt(self) -> tuple[ScoredToken, ...]:
         """Score the prompt; its first token has no probability."""
         prompt, top = self.request.prompt, self.request.top_logprobs
-        pairs = zip(prompt, prompt[1:], strict=False)
+        pairs = pairwise(prompt)
         return (
             ScoredToken(prompt[0], None),
             *(self.engine.score(previous, token, top) for previous, token in pairs),

@@ -40,6 +40,12 @@ class GenerateRequest:
         """Whether one forward pass answers it: every position is known beforehand."""
         return self.prompt_logprobs and self.max_new_tokens <= 1
 
+    def finish_with(self, token: int, made: int) -> "FinishReason | None":
+        """Say whether `token`, the `made`-th new one, is the last, and why."""
+        if token in self.stop_ids:
+            return "stop"
+        return "length" if made >= self.max_new_tokens else None
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredToken:

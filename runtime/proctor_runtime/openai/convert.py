@@ -52,9 +52,7 @@ def sampling_of(request: GenerationRequest, copy: int) -> Sampling:
     """Return how to sample the `copy`-th of `n` completions."""
     seed = None if request.seed is None else request.seed + copy
     top_k = max(request.top_k, 0)
-    return Sampling(
-        temperature=request.temperature, top_p=request.top_p, top_k=top_k, seed=seed
-    )
+    return Sampling(temperature=request.temperature, top_p=request.top_p, top_k=top_k, seed=seed)
 
 
 def completion_requests(
@@ -104,13 +102,13 @@ def text_of(content: str | list[dict[str, Any]] | None) -> str:
         return content or ""
     for part in content:
         if part.get("type") != "text":
-            raise InvalidRequestError(f"message parts of type {part.get('type')!r} are not supported")
+            raise InvalidRequestError(
+                f"message parts of type {part.get('type')!r} are not supported"
+            )
     return "".join(str(part.get("text", "")) for part in content)
 
 
-def generated_text(
-    completion: Completion, stops: Sequence[str], tokenizer: Tokenizer
-) -> str:
+def generated_text(completion: Completion, stops: Sequence[str], tokenizer: Tokenizer) -> str:
     """Return the new text, up to where it met a stop."""
     text = tokenizer.decode([scored.token for scored in completion.tokens])
     cuts = [at for stop in stops if (at := text.find(stop)) >= 0]
@@ -192,6 +190,7 @@ def chat_choice(
 
 def chat_logprob(scored: ScoredToken, tokenizer: Tokenizer) -> dict[str, Any]:
     """Return one token's entry of the chat API's log-probabilities."""
+
     def entry(token: int, logprob: float | None) -> dict[str, Any]:
         text = tokenizer.piece(token)
         return {"token": text, "logprob": logprob, "bytes": list(text.encode())}

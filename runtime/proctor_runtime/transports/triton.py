@@ -20,6 +20,7 @@ from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
 from pytriton.triton import Triton, TritonConfig
 from tritonclient.http import InferInput, InferRequestedOutput
 from tritonclient.http.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
 
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.protocol import Completion, EngineDeadError, GenerateRequest
@@ -37,6 +38,8 @@ CONNECTIONS = 256
 
 NO_TIMEOUT_SECONDS = 24 * 3600.0
 """A long generation in a long queue is no error: whoever asked decides when to give up."""
+
+UNHEALTHY_PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 
 class TritonTransport:
@@ -89,8 +92,9 @@ class TritonTransport:
         try:
             request = codec.decode_request(row)
             future: Future[Completion] = self._batcher.submit(request)
-            answer = Answer(completion=await asyncio.wrap_future(future))
-        except Exception as error:  # noqa: BLE001 - it is the answer
+            completion = await asyncio.wrap_future(future)
+            answer = Answer(completion=completion)
+        except Exception as error:
             answer = Answer(error=f"{type(error).__name__}: {error}")
         return codec.encode_answer(answer)
 
@@ -106,8 +110,24 @@ class TritonTransport:
         column = InferInput("request", list(rows.shape), "BYTES")
         column.set_data_from_numpy(rows)
         output = InferRequestedOutput("response", binary_data=True)
-        result = await self._pool().infer(self._model, [column], outputs=[output])
-        return [completion_of(codec.decode_answer(row)) for row in result.as_numpy("response")[:, 0]]
+        result = await self._infer_patiently([column], [output])
+        return [
+            completion_of(codec.decode_answer(row)) for row in result.as_numpy("response")[:, 0]
+        ]
+
+    async def _infer_patiently(self, inputs: list[Any], outputs: list[Any]) -> Any:
+        """Ask Triton, again if it was too impatient with its own Python stub.
+
+        On a starved machine the stub's heartbeat comes late, and Triton gives the request up.
+        """
+        for pause in UNHEALTHY_PAUSES:
+            try:
+                return await self._pool().infer(self._model, inputs, outputs=outputs)
+            except InferenceServerException as error:
+                if "is not healthy" not in str(error):
+                    raise
+            await asyncio.sleep(pause)
+        return await self._pool().infer(self._model, inputs, outputs=outputs)
 
     async def is_ready(self) -> bool:
         """Tell whether Triton has the model ready."""

@@ -94,8 +94,9 @@ def required(given: dict[str, Any], key: str) -> int:
     """Return a size that no default can stand in for."""
     value = given.get(key)
     if not isinstance(value, int) or value < 1:
-        raise RejectedError(Reason.CHECKPOINT_CORRUPT, 
-            f"the checkpoint's args.{key} is {value!r}, where a positive whole number is needed"
+        raise RejectedError(
+            Reason.CHECKPOINT_CORRUPT,
+            f"the checkpoint's args.{key} is {value!r}, where a positive whole number is needed",
         )
     return value
 
@@ -113,13 +114,15 @@ def refuse_unsupported(given: dict[str, Any]) -> None:
     }
     for key, known in choices.items():
         if key in given and given[key] not in known:
-            raise RejectedError(Reason.CHECKPOINT_UNSUPPORTED, 
-                f"the checkpoint's args.{key} is {given[key]!r}; supported: {', '.join(known)}"
+            raise RejectedError(
+                Reason.CHECKPOINT_UNSUPPORTED,
+                f"the checkpoint's args.{key} is {given[key]!r}; supported: {', '.join(known)}",
             )
     for key, harmless in UNSUPPORTED.items():
         if not harmless(given.get(key)):
-            raise RejectedError(Reason.CHECKPOINT_UNSUPPORTED, 
-                f"the checkpoint's args.{key} is {given[key]!r}, which this runtime cannot serve"
+            raise RejectedError(
+                Reason.CHECKPOINT_UNSUPPORTED,
+                f"the checkpoint's args.{key} is {given[key]!r}, which this runtime cannot serve",
             )
 
 
@@ -135,9 +138,10 @@ def check_parallelism(config: ModelConfig, *, tensor: int, pipeline: int) -> Non
     for what, size, axis, ways in splits:
         if size % ways:
             valid = valid_ways(config, axis)
-            raise RejectedError(Reason.PARALLELISM_INVALID, 
+            raise RejectedError(
+                Reason.PARALLELISM_INVALID,
                 f"{what} ({size}) cannot be divided by {axis} parallel size {ways}; "
-                f"valid {axis} parallel sizes for this checkpoint: {', '.join(map(str, valid))}"
+                f"valid {axis} parallel sizes for this checkpoint: {', '.join(map(str, valid))}",
             )
 
 

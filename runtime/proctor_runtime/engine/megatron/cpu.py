@@ -4,6 +4,9 @@ Megatron-Core asks CUDA for its current device even when nothing of it lives the
 done where CUDA is available, so a GPU process runs Megatron-Core exactly as it was published.
 """
 
+import os
+from pathlib import Path
+
 import torch
 
 CPU = torch.device("cpu")
@@ -29,3 +32,27 @@ def accommodate_dropout() -> None:
     from megatron.core.tensor_parallel.random import initialize_rng_tracker  # noqa: PLC0415
 
     initialize_rng_tracker(use_te_rng_tracker=False, inference_rng_tracker=True)
+
+
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def limit_threads(ranks: int) -> None:
+    """Share the CPUs that this container may use among the ranks; no-op with CUDA.
+
+    PyTorch counts the node's, and threads that wait for a CPU hold up all the others. One is left
+    to what feeds the engine.
+    """
+    if torch.cuda.is_available() or "OMP_NUM_THREADS" in os.environ:
+        return
+    torch.set_num_threads(max(1, (usable_cpus(CPU_QUOTA) - 1) // ranks))
+
+
+def usable_cpus(quota: Path) -> int:
+    """Count the CPUs that the scheduler and the container's limit leave us."""
+    cpus = len(os.sched_getaffinity(0))
+    try:
+        limit, period = quota.read_text(encoding="ascii").split()
+        return max(1, min(cpus, int(limit) // int(period)))
+    except (OSError, ValueError):  # no cgroup v2, or its limit is the word "max"
+        return cpus

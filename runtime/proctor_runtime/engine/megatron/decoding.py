@@ -127,6 +127,5 @@ class MegatronDecoding:
             prompt = (ScoredToken(request.prompt[0], None), *prompt)
         if request.max_new_tokens == 0:
             return TokenEvent(index=index, prompt=tuple(prompt), finish="length")
-        at_end = made + 1 >= request.max_new_tokens
-        finish = "stop" if token.token in request.stop_ids else "length" if at_end else None
+        finish = request.finish_with(token.token, made + 1)
         return TokenEvent(index=index, token=token, prompt=tuple(prompt), finish=finish)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
+from torch.distributed.distributed_c10d import TCPStore
 
 from proctor_runtime.checkpoints import megatron as checkpoints
 from proctor_runtime.engine.megatron import followers
@@ -33,11 +33,11 @@ class MegatronEngine:
     """Rank 0 of a Megatron-Core model."""
 
     def __init__(
-        self, source: ModelSource, on_death: Callable[[Exception], None] = lambda error: None
+        self, source: ModelSource, on_death: Callable[[Exception], None] = lambda _: None
     ) -> None:
         self.source = source
         source.read_config()
-        store = dist.TCPStore("127.0.0.1", 0, source.ranks, is_master=True, wait_for_workers=False)
+        store = TCPStore("127.0.0.1", 0, source.ranks, is_master=True, wait_for_workers=False)
         self._followers = followers.spawn(source, store.port, on_death)
         try:
             self._ranks = Ranks.join(0, tensor=source.tensor, pipeline=source.pipeline, store=store)

@@ -55,9 +55,7 @@ class Followers:
             process.join()
 
 
-def spawn(
-    source: "ModelSource", port: int, on_death: Callable[[Exception], None]
-) -> Followers:
+def spawn(source: "ModelSource", port: int, on_death: Callable[[Exception], None]) -> Followers:
     """Start every rank but this one; they meet at `port`."""
     context = mp.get_context("spawn")
     processes = [
@@ -78,7 +76,7 @@ def follow(source: "ModelSource", rank: int, port: int) -> None:
     try:
         repeat(source, rank, port)
     except RejectedError as error:
-        print(f"rank {rank}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"rank {rank}: {error}", file=sys.stderr)
         os._exit(EXIT_REJECTED)
 
 
@@ -92,13 +90,13 @@ def die_with_parent() -> None:
 
 def repeat(source: "ModelSource", rank: int, port: int) -> None:
     """Run every batch that rank 0 runs."""
-    import torch.distributed as dist  # noqa: PLC0415 - rank 0 need not wait for it to spawn
+    from torch.distributed.distributed_c10d import TCPStore  # noqa: PLC0415 - slow to import
 
     from proctor_runtime.engine.megatron.decoding import MegatronDecoding  # noqa: PLC0415
     from proctor_runtime.engine.megatron.engine import load_forward  # noqa: PLC0415
     from proctor_runtime.engine.megatron.ranks import Ranks  # noqa: PLC0415
 
-    store = dist.TCPStore("127.0.0.1", port, source.ranks, is_master=False)
+    store = TCPStore("127.0.0.1", port, source.ranks, is_master=False)
     ranks = Ranks.join(rank, tensor=source.tensor, pipeline=source.pipeline, store=store)
     forward = load_forward(source)
     nothing: Sequence[GenerateRequest] | None = None

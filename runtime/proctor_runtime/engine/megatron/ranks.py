@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from megatron.core import parallel_state
+from torch.distributed.distributed_c10d import Store
 
 from proctor_runtime.engine.megatron import cpu
 
@@ -33,10 +34,11 @@ class Ranks:
     control: Any
 
     @classmethod
-    def join(cls, rank: int, *, tensor: int, pipeline: int, store: dist.Store) -> "Ranks":
+    def join(cls, rank: int, *, tensor: int, pipeline: int, store: Store) -> "Ranks":
         """Meet the other ranks at `store` and set up Megatron-Core's groups."""
         cpu.accommodate()
         size = tensor * pipeline
+        cpu.limit_threads(size)
         backend = "gloo"
         if torch.cuda.is_available():
             torch.cuda.set_device(rank % torch.cuda.device_count())
@@ -50,11 +52,13 @@ class Ranks:
 
     def share(self, value: Shared | None) -> Shared:
         """Give every rank what the last stage's first rank has."""
-        return self._broadcast(value, self.last_stage)
+        shared: Shared = self._broadcast(value, self.last_stage)
+        return shared
 
     def agree(self, value: Shared) -> Shared:
         """Give every rank what rank 0 has."""
-        return self._broadcast(value, 0)
+        agreed: Shared = self._broadcast(value, 0)
+        return agreed
 
     def _broadcast(self, value: Any, source: int) -> Any:
         if self.size == 1:
