@@ -17,14 +17,14 @@ def alive(pid: int) -> bool:
 async def ended(*pids: int, seconds: float = 10) -> None:
     """Wait until none of the processes runs."""
     async with asyncio.timeout(seconds):
-        while any(map(alive, pids)):  # noqa: ASYNC110  they are nobody's children here
+        while any(map(alive, pids)):  # noqa: ASYNC110  not our children
             await asyncio.sleep(0.02)
 
 
 async def written(path: Path, lines: int = 1, seconds: float = 20) -> list[int]:
     """The numbers in a file, once there are as many as that."""
     async with asyncio.timeout(seconds):
-        while len(found := _numbers(path)) < lines:
+        while len(found := _numbers(path)) < lines:  # noqa: ASYNC110  nobody tells us
             await asyncio.sleep(0.02)
     return found
 
@@ -35,10 +35,9 @@ def _numbers(path: Path) -> list[int]:
 
 FAMILY = """
 import os, subprocess, sys, time
-child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+child = [sys.executable, "-c", "import time; time.sleep(600)"]
+tame, runaway = subprocess.Popen(child), subprocess.Popen(child, start_new_session=True)
 with open(os.environ["MOUNT_MODEL"] + "/pids", "w") as pids:
-    subprocess.Popen([sys.executable, "-c", child], stdout=pids)
-    subprocess.Popen([sys.executable, "-c", child], stdout=pids, start_new_session=True)
-    print(os.getpid(), file=pids, flush=True)
+    print(os.getpid(), tame.pid, runaway.pid, file=pids)
 """
-"""Python that writes three process ids: its own, a child's, and that of a child gone its own way."""
+"""Python that writes three process ids: its own, a child's, a child's that left its session."""
