@@ -1,0 +1,5 @@
+"""`python -m tests.provider`."""
+
+from tests.provider.cli import main
+
+main()

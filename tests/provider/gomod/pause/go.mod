@@ -1,0 +1,3 @@
+module proctor.test/pause
+
+go 1.26.0

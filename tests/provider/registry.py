@@ -1,0 +1,58 @@
+"""The node's registry: what is in it, and how it gets there."""
+
+import json
+import urllib.error
+import urllib.request
+
+from tests.provider import store
+from tests.provider.network import REGISTRY
+
+_MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json"
+)
+
+
+def repository_and_tag(name: str) -> tuple[str, str]:
+    """Where an image lies in the registry: `docker.io/proctor/runtime:1` at proctor/runtime, 1."""
+    _, _, path = store.qualified(name).partition("/")
+    repository, _, tag = path.rpartition(":")
+    return (repository, tag) if repository else (path, "latest")
+
+
+def answers() -> bool:
+    """Whether the registry serves."""
+    return _get("") is not None
+
+
+def image_id(name: str) -> str | None:
+    """The digest of the configuration of the image under this name; None where there is none."""
+    repository, tag = repository_and_tag(name)
+    manifest = _get(f"{repository}/manifests/{tag}")
+    return manifest["config"]["digest"].removeprefix("sha256:") if manifest else None
+
+
+def push(name: str) -> bool:
+    """Put the store's image into the registry, where it is not there already; whether it was not.
+
+    Layers travel as they lie on disk: compressing gigabytes costs more than copying them.
+    """
+    if image_id(name) == store.image_id(name):
+        return False
+    repository, tag = repository_and_tag(name)
+    target = f"docker://{REGISTRY}/{repository}:{tag}"
+    plain = ("--quiet", "--tls-verify=false", "--disable-compression")
+    store.buildah("push", *plain, store.qualified(name), target)
+    return True
+
+
+def _get(path: str) -> dict[str, dict[str, str]] | None:
+    request = urllib.request.Request(f"http://{REGISTRY}/v2/{path}", headers={"Accept": _MANIFESTS})
+    # The registry is one cable away, whatever proxy the machine uses for the rest of the world.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=5) as response:
+            found: dict[str, dict[str, str]] = json.load(response)
+    except (urllib.error.URLError, TimeoutError):
+        return None
+    return found
