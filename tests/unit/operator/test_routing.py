@@ -1,0 +1,73 @@
+"""Which resources an event concerns."""
+
+import pytest
+from tests.builders import deployment_manifest, make_pod, run_manifest
+
+from proctor_operator.cluster import Manifest
+from proctor_operator.routing import Key, Router
+
+DEMO = Key("ModelDeployment", "team", "demo")
+RUN = Key("EvaluationRun", "team", "run")
+
+
+@pytest.fixture
+def router() -> Router:
+    return Router()
+
+
+def test_a_run_concerns_itself(router: Router) -> None:
+    assert router.keys(run_manifest()) == {RUN}
+
+
+def test_a_deployment_concerns_itself_and_the_runs_that_wait_for_it(router: Router) -> None:
+    router.keys(run_manifest())
+    router.keys(run_manifest("other"))
+    others = {RUN, Key("EvaluationRun", "team", "other")}
+    assert router.keys(deployment_manifest()) == {DEMO} | others
+
+
+def test_a_deployment_of_another_namespace_does_not_concern_a_run(router: Router) -> None:
+    router.keys(run_manifest())
+    elsewhere = deployment_manifest()
+    elsewhere["metadata"]["namespace"] = "else"
+    assert router.keys(elsewhere) == {Key("ModelDeployment", "else", "demo")}
+
+
+def test_a_run_that_changes_its_target_leaves_the_old_one(router: Router) -> None:
+    router.keys(run_manifest())
+    router.keys(run_manifest(target={"deploymentRef": {"name": "new"}}))
+    assert router.keys(deployment_manifest()) == {DEMO}
+    assert RUN in router.keys(deployment_manifest("new"))
+
+
+def test_a_run_that_ends_is_forgotten(router: Router) -> None:
+    router.keys(run_manifest())
+    dying = run_manifest()
+    dying["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    router.keys(dying)
+    assert router.keys(deployment_manifest()) == {DEMO}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        run_manifest(target={"endpoint": {"url": "http://x", "model": "m"}}),
+        run_manifest(target={}),
+        run_manifest() | {"spec": None},
+    ],
+    ids=["endpoint", "nothing", "no spec"],
+)
+def test_a_run_without_a_deployment_waits_for_none(router: Router, run: Manifest) -> None:
+    assert router.keys(run) == {RUN}
+    assert router.keys(deployment_manifest()) == {DEMO}
+
+
+def test_a_child_concerns_whom_its_labels_name(router: Router) -> None:
+    assert router.keys(make_pod(labels={"proctor.dev/deployment": "demo"})) == {DEMO}
+    assert router.keys(make_pod(labels={"proctor.dev/run": "run", "x": "y"})) == {RUN}
+
+
+def test_what_carries_no_label_concerns_nobody(router: Router) -> None:
+    stranger = make_pod()
+    stranger["metadata"]["labels"] = None
+    assert router.keys(stranger) == set()

@@ -1,0 +1,15 @@
+"""Settings come from the environment."""
+
+from proctor_operator.settings import Settings
+
+
+def test_without_variables_the_images_are_of_this_version() -> None:
+    assert Settings.from_environment({}) == Settings()
+    assert Settings().runtime_image.startswith("proctor/runtime:")
+
+
+def test_images_are_replaced_one_by_one() -> None:
+    given = {"RUNTIME_IMAGE": "mine/runtime:1", "HARNESS_LM_EVAL_IMAGE": "mine/lm-eval:2"}
+    made = Settings.from_environment(given)
+    assert made.runtime_image == "mine/runtime:1"
+    assert made.harness_images == {"lm-eval": "mine/lm-eval:2"}
