@@ -9,7 +9,8 @@ import pytest
 import yaml
 from tests.provider.binaries import binary
 
-CHART = Path("charts/proctor")
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "charts/proctor"
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
 

@@ -1,16 +1,16 @@
 """What `helm install` would send."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import yaml
-from tests.contract.chart.conftest import CHART, Manifest, Render, one
+from tests.contract.chart.conftest import CHART, ROOT, Manifest, Render, one
 
 from proctor_operator.settings import Settings
 
 
 def container(manifests: list[Manifest]) -> Manifest:
-    return one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    (found,) = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
+    return dict(found)
 
 
 def environment(manifests: list[Manifest]) -> dict[str, str]:
@@ -43,7 +43,7 @@ def test_registry_tag_and_digest(render: Render) -> None:
 
 
 def test_carries_the_generated_crds(render: Render) -> None:
-    source = [yaml.safe_load(p.read_text()) for p in Path("crds").glob("*.yaml")]
+    source = [yaml.safe_load(p.read_text()) for p in (ROOT / "crds").glob("*.yaml")]
     rendered = [m for m in render() if m["kind"] == "CustomResourceDefinition"]
     assert len(rendered) == len(source) > 0
     for crd in source:

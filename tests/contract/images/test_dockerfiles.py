@@ -9,6 +9,7 @@ import pytest
 
 from proctor_operator.children.pod import USER
 
+ROOT = Path(__file__).parents[3]
 EXTRAS = {
     "operator": {"operator"},
     "runtime": {"runtime", "triton"},
@@ -19,7 +20,7 @@ BASE = "python:3.11-slim"
 
 def instructions(image: str) -> list[tuple[str, str]]:
     """Instruction and rest of each line, continuations joined, comments gone."""
-    text = Path(f"images/{image}/Dockerfile").read_text()
+    text = (ROOT / f"images/{image}/Dockerfile").read_text()
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
     found = [line.partition(" ") for line in text.splitlines() if line.strip()]
     return [(word, rest.strip()) for word, _, rest in found]
@@ -35,13 +36,9 @@ def copied(image: str) -> list[str]:
     return [source for each in words for source in each[:-1] if not source.startswith("--")]
 
 
-def test_there_is_one_dockerfile_an_image() -> None:
-    assert {p.parent.name for p in Path("images").glob("*/Dockerfile")} == EXTRAS.keys()
-
-
 @pytest.mark.parametrize("image", EXTRAS)
 def test_starts_from_the_slim_python(image: str) -> None:
-    assert [rest.split()[0] for rest in of(image, "FROM")] == [BASE, BASE]
+    assert [rest.split()[0] for rest in of(image, "FROM")] == [BASE]
 
 
 @pytest.mark.parametrize("image", EXTRAS)
@@ -51,32 +48,32 @@ def test_runs_as_the_numeric_user_of_the_manifests(image: str) -> None:
 
 @pytest.mark.parametrize("image", EXTRAS)
 def test_installs_its_extras_by_the_lock(image: str) -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    runs = [rest for rest in of(image, "RUN") if "uv pip install" in rest]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    runs = [rest for rest in of(image, "RUN") if "pip install" in rest]
     *dependencies, code = runs
-    assert all("-c requirements.lock" in run for run in dependencies)
-    assert "--no-deps ." in code
+    assert all("uv pip install -c requirements.lock" in run for run in dependencies)
+    assert code == "pip install --no-deps ."
     extras = set(re.findall(r"--extra (\S+)", " ".join(runs)))
     assert extras == EXTRAS[image] <= project["optional-dependencies"].keys()
 
 
 @pytest.mark.parametrize("image", EXTRAS)
 def test_uv_is_the_locked_one(image: str) -> None:
-    locked = re.search(r"^uv==(\S+)", Path("requirements.lock").read_text(), re.MULTILINE)
+    locked = re.search(r"^uv==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert locked
     assert set(of(image, "ARG")) >= {f"UV_VERSION={locked[1]}"}
 
 
 @pytest.mark.parametrize("image", EXTRAS)
 def test_what_it_copies_exists_and_is_in_the_context(image: str) -> None:
-    allowed = [w[1:] for w in Path(".dockerignore").read_text().split() if w.startswith("!")]
+    allowed = [w[1:] for w in (ROOT / ".dockerignore").read_text().split() if w.startswith("!")]
     for source in copied(image):
-        assert Path(source).exists()
+        assert (ROOT / source).exists()
         assert source in allowed
 
 
 def test_the_context_holds_neither_tests_nor_demo_nor_history() -> None:
-    lines = Path(".dockerignore").read_text().splitlines()
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
     tops = {rule[1:].split("/")[0] for rule in rules if rule.startswith("!")}
@@ -85,7 +82,7 @@ def test_the_context_holds_neither_tests_nor_demo_nor_history() -> None:
 
 def test_torch_has_a_layer_of_its_own_before_the_project() -> None:
     steps = [f"{word} {rest}" for word, rest in instructions("runtime")]
-    torch = next(i for i, step in enumerate(steps) if step.endswith("-c requirements.lock torch"))
+    torch = next(i for i, step in enumerate(steps) if "-c requirements.lock torch " in step)
     before = " ".join(steps[:torch])
     assert "pyproject.toml" not in before
     assert "proctor_" not in before
@@ -101,7 +98,7 @@ def test_the_projects_code_comes_after_its_dependencies(image: str) -> None:
 
 @pytest.mark.parametrize("image", EXTRAS)
 def test_is_labelled_with_the_projects_version(image: str) -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f"VERSION={project['version']}" in of(image, "ARG")
     (label,) = of(image, "LABEL")
     for name in ("title", "licenses", "version"):
