@@ -1,47 +1,19 @@
 """One container of a pod, through all its restarts: image, configuration, process, end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
-
-import httpx
 
 from proctor_cli.local.backoff import Backoff
 from proctor_cli.local.container_files import ContainerFiles
-from proctor_cli.local.environments import Environment, Environments, ImageUnavailable
-from proctor_cli.local.objects import Clock, timestamp
-from proctor_cli.local.ports import PodPorts
-from proctor_cli.local.probes import Probe, Surroundings
+from proctor_cli.local.environments import Environment, ImageUnavailable
+from proctor_cli.local.launch import Launch, Surrounding, launch
+from proctor_cli.local.objects import timestamp
+from proctor_cli.local.probes import Surroundings
+from proctor_cli.local.probing import Probing
 from proctor_cli.local.process import CommandNotFound, Process
-from proctor_cli.local.variables import ConfigError, Lookup, command_line, environment
-from proctor_cli.local.volumes import PodVolumes
+from proctor_cli.local.variables import ConfigError
 from proctor_operator.cluster import Manifest
 
 _CREATING = "ContainerCreating"
-
-EventType = Literal["Normal", "Warning"]
-Tell = Callable[[EventType, str, str], None]
-"""Records an event about the pod: type, reason, message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surrounding:
-    """What a container shares with the others of its pod."""
-
-    pod: Manifest
-    ports: PodPorts
-    volumes: PodVolumes
-    gpus: frozenset[int]
-    environments: Environments
-    lookup: Lookup
-    next_change: Callable[[], Awaitable[None]]
-    http: httpx.AsyncClient
-    now: Clock
-    backoff_seconds: float
-    report: Callable[[], None]
-    tell: Tell
 
 
 class Container:
@@ -114,18 +86,20 @@ class Container:
     async def _run_once(self) -> int:
         self._wait(_CREATING)
         image = await self._pull()
-        argv, env, directory = await self._configure(image)
+        wanted = await self._configure(image)
         self._files.begin()
         began = self._around.now()
         try:
-            process = await Process.start(argv, env, directory, self._files.log)
+            process = await Process.start(
+                wanted.argv, wanted.env, wanted.directory, self._files.log
+            )
         except CommandNotFound as error:
             return self._end(128, "StartError", timestamp(began), str(error))
-        self._tell("Normal", "Started", f"Started container {self.spec['name']}")
+        self._around.tell("Normal", "Started", f"Started container {self.spec['name']}")
         self._process = process
         self._set({"running": {"startedAt": timestamp(began)}})
         try:
-            code = await self._watched(process, env)
+            code = await self._watched(process, wanted.env)
         finally:
             self._process = None
         self._backoff.ran((self._around.now() - began).total_seconds())
@@ -141,7 +115,7 @@ class Container:
             try:
                 found = await self._around.environments.pull(image)
             except ImageUnavailable as error:
-                self._tell("Warning", "Failed", f"Failed to pull image {error}")
+                self._around.tell("Warning", "Failed", f"Failed to pull image {error}")
                 self._wait("ErrImagePull", f"failed to pull image {error}")
                 await asyncio.sleep(backoff.next() or self._around.backoff_seconds)
                 self._wait("ImagePullBackOff", f"Back-off pulling image {error}")
@@ -150,98 +124,26 @@ class Container:
                 self._image_id = found.image_id
                 return found
 
-    async def _configure(self, image: Environment) -> tuple[list[str], dict[str, str], Path]:
-        """Command line, environment and working directory, once all that they refer to is there."""
+    async def _configure(self, image: Environment) -> Launch:
+        """What to run and where, once all that the manifest refers to is there."""
         while True:
             try:
-                env = image.variables() | self._own_variables()
-                return command_line(self.spec, env), env, self._directory()
+                return launch(self.spec, self._files, image, self._around)
             except ConfigError as error:
-                self._tell("Warning", "Failed", f"Error: {error}")
+                self._around.tell("Warning", "Failed", f"Error: {error}")
                 self._wait("CreateContainerConfigError", str(error))
                 await self._around.next_change()
 
-    def _own_variables(self) -> dict[str, str]:
-        around = self._around
-        overrides = {
-            **around.ports.variables(),
-            **around.volumes.variables(self.spec),
-            "TERMINATION_MESSAGE_PATH": str(self._files.termination),
-            "BIND_ADDRESS": "127.0.0.1",
-            "HOME": str(self._home()),
-        }
-        declared = environment(self.spec, around.pod, overrides, around.lookup)
-        gpus = ",".join(map(str, sorted(around.gpus)))
-        return {"HOME": overrides["HOME"], "CUDA_VISIBLE_DEVICES": gpus} | declared
-
-    def _home(self) -> Path:
-        """The volume that the manifest puts there, else a directory of the container's own."""
-        named = [
-            each.get("value", "") for each in self.spec.get("env", []) if each["name"] == "HOME"
-        ]
-        return (named and self._around.volumes.inside(self.spec, named[0])) or self._files.home
-
-    def _directory(self) -> Path:
-        wanted = self.spec.get("workingDir")
-        found = self._around.volumes.inside(self.spec, wanted) if wanted else None
-        return found or self._files.directory
-
     async def _watched(self, process: Process, env: dict[str, str]) -> int:
-        around = Surroundings(self._around.ports, env, self._files.directory, self._around.http)
-        probing = asyncio.create_task(self._probe(process, around))
+        around = self._around
+        surroundings = Surroundings(around.ports, env, self._files.directory, around.http)
+        probing = Probing(self.spec, process, self._grace, surroundings, self)
+        task = asyncio.create_task(probing.run())
         try:
             return await process.wait()
         finally:
-            probing.cancel()
-            await asyncio.wait({probing})
-
-    async def _probe(self, process: Process, around: Surroundings) -> None:
-        if "startupProbe" in self.spec:
-            await self._until_started(process, Probe.parse(self.spec["startupProbe"], around))
-        self.started.set()
-        self._set_ready("readinessProbe" not in self.spec)
-        async with asyncio.TaskGroup() as group:
-            if "readinessProbe" in self.spec:
-                probe = Probe.parse(self.spec["readinessProbe"], around)
-                group.create_task(probe.watch(lambda: self._set_ready(True), self._unready))
-            if "livenessProbe" in self.spec:
-                probe = Probe.parse(self.spec["livenessProbe"], around)
-                group.create_task(self._kill_when_dead("Liveness", probe, process))
-
-    async def _until_started(self, process: Process, probe: Probe) -> None:
-        up = asyncio.Event()
-        looking = asyncio.create_task(self._kill_when_dead("Startup", probe, process, up.set))
-        waiting = asyncio.create_task(up.wait())
-        try:
-            await asyncio.wait({looking, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            await waiting  # a process that is being killed never comes up: `_watched` ends us
-        finally:
-            looking.cancel()
-            waiting.cancel()
-
-    async def _kill_when_dead(
-        self,
-        what: str,
-        probe: Probe,
-        process: Process,
-        on_success: Callable[[], Any] = lambda: None,
-    ) -> None:
-        """Stop the process when the probe has failed often enough; `_run` may start it again."""
-        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        def fail(complaint: str) -> None:
-            if not failed.done():
-                failed.set_result(complaint)
-
-        looking = asyncio.create_task(probe.watch(on_success, fail))
-        try:
-            complaint = await failed
-        finally:
-            looking.cancel()
-        self._tell("Warning", "Unhealthy", f"{what} probe failed: {complaint}")
-        name = self.spec["name"]
-        self._tell("Normal", "Killing", f"Container {name} failed {what.lower()} probe")
-        await process.stop(self._grace)
+            task.cancel()
+            await asyncio.wait({task})
 
     async def _back_off(self) -> None:
         self._last_state = self._state
@@ -251,18 +153,23 @@ class Container:
             meta = self._around.pod["metadata"]
             name = f"{self.spec['name']} pod={meta['name']}_{meta['namespace']}({meta['uid']})"
             message = f"back-off {delay:g}s restarting failed container={name}"
-            self._tell("Warning", "BackOff", message)
+            self._around.tell("Warning", "BackOff", message)
             self._wait("CrashLoopBackOff", message)
             await asyncio.sleep(delay)
 
-    def _unready(self, complaint: str) -> None:
-        if self._ready:
-            self._tell("Warning", "Unhealthy", f"Readiness probe failed: {complaint}")
-        self._set_ready(False)
+    def on_started(self) -> None:
+        """The startup probe has succeeded, or there is none."""
+        self.started.set()
+        self.on_ready(ready="readinessProbe" not in self.spec)
 
-    def _set_ready(self, ready: bool) -> None:
+    def on_ready(self, *, ready: bool) -> None:
+        """What the readiness probe found."""
         self._ready = ready
         self._around.report()
+
+    def on_unhealthy(self, what: str, complaint: str) -> None:
+        """A probe has given its verdict."""
+        self._around.tell("Warning", "Unhealthy", f"{what} probe failed: {complaint}")
 
     def _wait(self, reason: str, message: str = "") -> None:
         self._set({"waiting": {"reason": reason} | ({"message": message} if message else {})})
@@ -280,6 +187,3 @@ class Container:
     def _set(self, state: Manifest) -> None:
         self._state = state
         self._around.report()
-
-    def _tell(self, kind: EventType, reason: str, message: str) -> None:
-        self._around.tell(kind, reason, message)

@@ -51,7 +51,7 @@ class Distribution:
                 (self.checkout / name).read_text()
                 for name in ("requirements.lock", "pyproject.toml")
             ]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 async def build(
@@ -63,7 +63,7 @@ async def build(
     it stays, under a lock, and counts only with the marker that is written last.
     """
     extras = EXTRAS[component]
-    root = cache / "env" / f"{component}-{distribution.fingerprint(extras)}"
+    root = cache / "env" / f"{component}-{distribution.fingerprint(extras)[:12]}"
     python, complete = root / "bin" / "python", root / ".complete"
     root.parent.mkdir(parents=True, exist_ok=True)
     async with _locked(root.with_suffix(".lock")):

@@ -67,19 +67,23 @@ class Environments:
 
     async def _make(self, image: str) -> Environment:
         given = self._given.get(image) or self._given.get(_without_tag(image))
-        python = Path(given) if given else await self._build(image)
-        return Environment(f"local/{image}", python, await _library_directory(python))
+        if given:
+            return Environment(image, Path(given), await _library_directory(Path(given)))
+        python, digest = await self._build(image)
+        return Environment(f"{image}@{digest}", python, await _library_directory(python))
 
-    async def _build(self, image: str) -> Path:
+    async def _build(self, image: str) -> tuple[Path, str]:
+        """The interpreter, and a digest of all that the environment was made from."""
         component = _without_tag(image).rpartition("/")[2]
         own = f"proctor/{component}:{self._distribution.version}"
         if component not in EXTRAS or not (image == own or image.endswith(f"/{own}")):
             choices = ", ".join(self.known())
             raise ImageUnavailable(f'"{image}": not found; images of this machine: {choices}')
         try:
-            return await build(component, self._distribution, self._cache, self._progress)
+            python = await build(component, self._distribution, self._cache, self._progress)
         except BuildFailed as error:
             raise ImageUnavailable(f'"{image}": {error}') from error
+        return python, f"sha256:{self._distribution.fingerprint(EXTRAS[component])}"
 
 
 def default_cache() -> Path:

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from proctor_cli.local.container import Container, EventType, Surrounding
+from proctor_cli.local.container import Container
 from proctor_cli.local.container_files import ContainerFiles
+from proctor_cli.local.launch import EventType, Surrounding
 from proctor_cli.local.node import restarts_always
 from proctor_cli.local.objects import timestamp
 from proctor_cli.local.pod_status import Observed, pod_status

@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import logging
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, Literal
@@ -12,6 +14,8 @@ from proctor_cli.local.apply import applied, without_nulls
 from proctor_cli.local.objects import Change, Clock, deleting, matches, timestamp
 from proctor_cli.local.secret_data import encoded
 from proctor_operator.cluster import Manifest, Ref, Rejected
+
+log = logging.getLogger(__name__)
 
 _SERVER_FIELDS = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 
@@ -27,6 +31,7 @@ class Store:
         self._last_applied: dict[tuple[str, str], Any] = {}
         self._versions = itertools.count(1)
         self._watchers: list[Watcher] = []
+        self._untold: deque[Change] = deque()
         self._change = asyncio.Event()
 
     def get(self, ref: Ref) -> Manifest | None:
@@ -144,10 +149,19 @@ class Store:
             self._last_applied.pop((uid, part), None)
 
     def _tell(self, change: Literal["ADDED", "MODIFIED", "DELETED"], new: Manifest) -> None:
+        """Tell all watchers of one change before any of the next, which one of them may make."""
+        self._untold.append(Change(change, deepcopy(new)))
+        if len(self._untold) > 1:
+            return
+        while self._untold:
+            for watcher in tuple(self._watchers):
+                try:
+                    watcher(self._untold[0])
+                except Exception:  # a watcher's fault is not that of who changed the object
+                    log.exception("watcher of %s", self._untold[0].ref)
+            self._untold.popleft()
         self._change.set()
         self._change = asyncio.Event()
-        for watcher in tuple(self._watchers):
-            watcher(Change(change, deepcopy(new)))
 
 
 def _desired(manifest: Manifest) -> Manifest:

@@ -23,7 +23,7 @@ from tests.contract.cluster.manifests import (
     waiting,
 )
 from tests.local.cluster.conftest import IMAGE
-from tests.local.cluster.test_termination import MODEL
+from tests.local.cluster.manifests import MODEL
 
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest, Ref

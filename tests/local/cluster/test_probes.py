@@ -13,7 +13,7 @@ from tests.contract.cluster.manifests import (
     until,
 )
 from tests.local.cluster.conftest import IMAGE
-from tests.local.cluster.test_termination import MODEL, MOUNT
+from tests.local.cluster.manifests import MODEL, MOUNT
 
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.contract.cluster.manifests import (
     SLEEP,
@@ -17,16 +18,11 @@ from tests.contract.cluster.manifests import (
     until,
 )
 from tests.local.cluster.conftest import IMAGE
+from tests.local.cluster.manifests import MODEL, MOUNT
 from tests.local.cluster.processes import FAMILY, ended, written
 
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest, Ref
-
-MODEL = {"name": "model", "persistentVolumeClaim": {"claimName": "model"}}
-MOUNT = {
-    "env": [{"name": "MOUNT_MODEL", "value": "/model"}],
-    "volumeMounts": [{"name": "model", "mountPath": "/model"}],
-}
 
 ON_SIGTERM = """
 import os, signal, sys, time
@@ -37,7 +33,7 @@ while True:
 """
 
 
-def family_pod(code: str, **spec: object) -> Manifest:
+def family_pod(code: str, **spec: Any) -> Manifest:
     return pod("default", container(IMAGE, code, **MOUNT), volumes=[MODEL], **spec)
 
 
