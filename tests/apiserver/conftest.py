@@ -1,0 +1,46 @@
+"""One real apiserver for the session; for each test a namespace and an operator watching it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from tests.kube import Kubectl, OperatorProcess
+from tests.provider import apiserver, binary
+from tests.provider.skipping import skip_unless_available
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The administrator's kubeconfig of an apiserver that lasts as long as the session."""
+    with skip_unless_available(), apiserver(tmp_path_factory.mktemp("apiserver")) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def cluster_admin(kubeconfig: Path) -> Kubectl:
+    """kubectl on a cluster that has Proctor's CRDs."""
+    kubectl = Kubectl(binary("kubectl"), kubeconfig)
+    kubectl("apply", "--server-side", "-f", "crds")
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "crds")
+    return kubectl
+
+
+@pytest.fixture
+def kubectl(cluster_admin: Kubectl) -> Iterator[Kubectl]:
+    """kubectl in a new namespace, emptied of Proctor's resources afterwards."""
+    namespaced = replace(cluster_admin, namespace=f"test-{uuid4().hex[:8]}")
+    cluster_admin("create", "namespace", namespaced.namespace)
+    yield namespaced
+    namespaced("delete", "evaluationruns,modeldeployments", "--all", "--wait=false")
+
+
+@pytest.fixture
+def operator(kubectl: Kubectl, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """The operator, watching the test's namespace."""
+    environment = {"WATCH_NAMESPACES": kubectl.namespace}
+    process = OperatorProcess(kubectl.kubeconfig, tmp_path / "operator.log", environment)
+    process.start()
+    yield process
+    process.stop()
