@@ -1,0 +1,199 @@
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proctor_runtime.engine.batcher import Batcher, Limits, Pending, found_stop, take_batch
+from proctor_runtime.engine.fake import FakeDecoding, FakeEngine
+from proctor_runtime.engine.protocol import (
+    EngineDeadError,
+    GenerateRequest,
+    Sampling,
+    ScoredToken,
+)
+
+
+def request(length: int = 4, new: int = 3, **fields: Any) -> GenerateRequest:
+    return GenerateRequest(prompt=tuple(range(1, length + 1)), max_new_tokens=new, **fields)
+
+
+def scoring(length: int = 4) -> GenerateRequest:
+    return request(length, new=1, prompt_logprobs=True, top_logprobs=1)
+
+
+def pending(asked: GenerateRequest) -> Pending:
+    return Pending(asked, Future())
+
+
+def text_of(tokens: Sequence[int]) -> str:
+    return "".join(map(chr, tokens))
+
+
+def running(engine: FakeEngine | None = None, **options: Any) -> Batcher:
+    batcher = Batcher(engine or FakeEngine(), decode=text_of, **options)
+    batcher.start()
+    return batcher
+
+
+requests = st.builds(
+    lambda length, is_scoring: scoring(length) if is_scoring else request(length),
+    st.integers(1, 50),
+    st.booleans(),
+)
+
+
+@given(st.lists(requests, max_size=40), st.integers(1, 8), st.integers(1, 200))
+def test_batches_hold_everybody_once_and_keep_their_limits(
+    asked: list[GenerateRequest], most: int, tokens: int
+) -> None:
+    limits = Limits(requests=most, tokens=tokens)
+    queue = deque(pending(one) for one in asked)
+    waiting = list(queue)
+    seen: list[Pending] = []
+    while queue:
+        oldest = queue[0]
+        batch = take_batch(queue, limits)
+        assert batch[0] is oldest
+        assert len(batch) <= most
+        longest = max(len(p.request.prompt) + p.request.max_new_tokens for p in batch)
+        assert len(batch) == 1 or len(batch) * longest <= tokens
+        assert len({p.request.is_scoring for p in batch}) == 1
+        places = [next(i for i, w in enumerate(waiting) if w is p) for p in batch]
+        assert all(a < b for a, b in pairwise(places))
+        seen += batch
+    assert sorted(map(id, seen)) == sorted(map(id, waiting))
+
+
+def test_concurrent_requests_share_a_batch() -> None:
+    engine = FakeEngine(step_seconds=0.05)
+    batcher = running(engine)
+    first = batcher.submit(request())
+    others = [batcher.submit(request()) for _ in range(10)]
+    for future in (first, *others):
+        assert [t.token for t in future.result(5).tokens] == [5, 6, 7]
+    assert 10 in engine.batch_sizes or 11 in engine.batch_sizes
+    batcher.close()
+
+
+def test_mixed_parameters_in_one_batch_keep_their_own() -> None:
+    engine = FakeEngine(step_seconds=0.02)
+    batcher = running(engine)
+    batcher.submit(request())
+    short = batcher.submit(request(new=1))
+    long = batcher.submit(request(new=9))
+    stopped = batcher.submit(request(new=9, stop_ids=(6,)))
+    assert len(short.result(5).tokens) == 1
+    assert len(long.result(5).tokens) == 9
+    assert [t.token for t in stopped.result(5).tokens] == [5, 6]
+    assert stopped.result().finish == "stop"
+    batcher.close()
+
+
+def test_a_seeded_request_gets_the_same_tokens_alone_and_in_company() -> None:
+    sampling = Sampling(temperature=1.0, seed=7)
+    batcher = running(FakeEngine(step_seconds=0.02))
+    alone = batcher.submit(request(new=8, sampling=sampling)).result(5)
+    crowd = [batcher.submit(request(new=8, sampling=sampling)) for _ in range(5)]
+    assert all(future.result(5) == alone for future in crowd)
+    batcher.close()
+
+
+def test_unseeded_requests_differ_and_the_server_seed_repeats_them() -> None:
+    def tokens() -> list[list[int]]:
+        batcher = running(seed=3)
+        futures = [
+            batcher.submit(request(new=20, sampling=Sampling(temperature=1.0))) for _ in range(2)
+        ]
+        results = [[t.token for t in f.result(5).tokens] for f in futures]
+        batcher.close()
+        return results
+
+    first = tokens()
+    assert first[0] != first[1]
+    assert tokens() == first
+
+
+def test_a_stop_text_ends_a_request() -> None:
+    batcher = running()
+    start = ord("a") - 1
+    stopping = GenerateRequest(prompt=(start,), max_new_tokens=50, stop_texts=("de",))
+    completion = batcher.submit(stopping).result(5)
+    assert text_of([t.token for t in completion.tokens]) == "abcde"
+    assert completion.finish == "stop"
+    batcher.close()
+
+
+def test_found_stop_looks_at_the_newest_tokens_only() -> None:
+    decoded: list[int] = []
+
+    def decode(tokens: Sequence[int]) -> str:
+        decoded.append(len(tokens))
+        return text_of(tokens)
+
+    tokens = [ScoredToken(ord("x"), 0.0)] * 500
+    assert not found_stop(tokens, ("yz",), decode)
+    assert decoded == [4 * 2 + 16]
+
+
+class BrokenEngine(FakeEngine):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error: Exception | None = error
+
+    def start(self, batch: Sequence[GenerateRequest]) -> FakeDecoding:
+        if self.error:
+            raise self.error
+        return super().start(batch)
+
+
+def test_a_failed_batch_fails_its_requests_and_the_next_is_served() -> None:
+    engine = BrokenEngine(RuntimeError("bad batch"))
+    batcher = running(engine)
+    with pytest.raises(RuntimeError, match="bad batch"):
+        batcher.submit(request()).result(5)
+    engine.error = None
+    assert batcher.submit(request()).result(5).finish == "length"
+    batcher.close()
+
+
+def test_a_dead_engine_fails_everybody_and_is_reported_once() -> None:
+    deaths: list[Exception] = []
+    died = threading.Event()
+
+    def on_death(error: Exception) -> None:
+        deaths.append(error)
+        died.set()
+
+    batcher = running(BrokenEngine(EngineDeadError("rank 1 died")), on_death=on_death)
+    with pytest.raises(EngineDeadError, match="rank 1 died"):
+        batcher.submit(request()).result(5)
+    assert died.wait(5)
+    with pytest.raises(EngineDeadError, match="rank 1 died"):
+        batcher.submit(request())
+    assert len(deaths) == 1
+    batcher.close()
+
+
+def test_closing_drains_the_queue_and_refuses_more() -> None:
+    batcher = running(FakeEngine(step_seconds=0.02))
+    futures = [batcher.submit(request()) for _ in range(3)]
+    batcher.close()
+    assert all(future.done() for future in futures)
+    with pytest.raises(EngineDeadError, match="shutting down"):
+        batcher.submit(request())
+
+
+def test_a_cancelled_request_is_dropped() -> None:
+    engine = FakeEngine(step_seconds=0.05)
+    batcher = running(engine)
+    batcher.submit(request())
+    cancelled = batcher.submit(scoring())
+    assert cancelled.cancel()
+    batcher.close()
+    assert sum(engine.batch_sizes) == 1
