@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from proctor_cli.local.admission import admit
+from proctor_operator.cluster import Manifest, Rejected
+
+CONTAINER: Manifest = {"name": "main", "image": "x"}
+
+
+def manifest(kind: str, spec: Manifest, name: str = "a", **meta: Any) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "ns", **meta},
+        "spec": spec,
+    }
+
+
+def pod(**container: Any) -> Manifest:
+    return manifest("Pod", {"containers": [{**CONTAINER, **container}]})
+
+
+def job(restart: str = "Never", **spec: Any) -> Manifest:
+    template = {"spec": {"restartPolicy": restart, "containers": [CONTAINER]}}
+    return manifest("Job", {"template": template, **spec})
+
+
+PORT = {"port": 80}
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        pod(),
+        job(),
+        job("OnFailure"),
+        job(podFailurePolicy={}),
+        manifest("Service", {"ports": [PORT]}),
+        manifest("Unheard", {"anything": 1}, name="a.b-c"),
+    ],
+    ids=lambda each: each["kind"],
+)
+def test_admitted(good: Manifest) -> None:
+    admit(good, None)
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        (manifest("Service", {"ports": [PORT]}, name="1a"), "metadata.name"),
+        (manifest("Service", {"ports": [PORT, PORT]}), "spec.ports"),
+        (manifest("Service", {}), "spec.ports"),
+        (manifest("Any", {}, namespace="A"), "metadata.namespace"),
+        (manifest("Any", {}, labels={"a": 1}), "metadata.labels"),
+        (manifest("Pod", {}), "spec.containers"),
+        (manifest("Pod", {"containers": [CONTAINER, CONTAINER]}), "Duplicate value"),
+        (pod(name="A"), "name"),
+        (pod(image=""), "image"),
+        (pod(ports=[{"name": "8080"}]), "ports"),
+        (pod(volumeMounts=[{"name": "none"}]), "volumeMounts"),
+        (pod(env=[{"name": "A", "value": 1}]), "env"),
+        (job("Always"), "restartPolicy"),
+        (job("OnFailure", podFailurePolicy={}), "podFailurePolicy"),
+        (job(completionMode="Indexed"), "completionMode"),
+        ({"metadata": {"name": "a", "namespace": "ns"}}, "apiVersion"),
+    ],
+)
+def test_rejected_with_the_field_at_fault(bad: Manifest, field: str) -> None:
+    with pytest.raises(Rejected) as error:
+        admit(bad, None)
+    assert field in str(error.value)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(Rejected) as error:
+        admit(manifest("Pod", {}, name="A", labels={"x": "!"}), None)
+    assert all(part in str(error.value) for part in ("metadata.name", "labels", "containers"))
