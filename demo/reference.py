@@ -13,14 +13,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from demo import ARITHMETIC
+from demo.scores import TASKS, Scores, differences, scores
 from demo.to_hugging_face import convert
-from demo.train import ARITHMETIC
-
-TASKS = ("arithmetic_mc", "arithmetic_gen", "arithmetic_ppl")
-
-Scores = dict[str, dict[str, float]]
 
 
 def reference_scores(folder: Path) -> Scores:
@@ -56,35 +52,6 @@ def command(weights: Path, output: Path) -> list[str]:
     run += ["--model_args", f"pretrained={weights},dtype=float32"]
     run += ["--tasks", ",".join(TASKS), "--include_path", "."]
     return [*run, "--batch_size", "16", "--device", "cpu", "--output_path", str(output)]
-
-
-def scores(report: dict[str, Any]) -> Scores:
-    """Keep the numbers of lm-eval's report, under its own names ("metric,filter")."""
-    return {
-        task: {
-            name: value
-            for name, value in sorted(report["results"][task].items())
-            if "," in name and isinstance(value, float)
-        }
-        for task in TASKS
-    }
-
-
-def differences(actual: Scores, expected: Scores, tolerance: float) -> list[str]:
-    """Name the scores that are not where they should be."""
-    mine, theirs = flatten(actual), flatten(expected)
-    absent = float("nan")
-    return [
-        f"{name}: {mine.get(name)} instead of {theirs.get(name)}"
-        for name in sorted({*mine, *theirs})
-        # Not ">", for nothing compares to what is absent.
-        if not abs(mine.get(name, absent) - theirs.get(name, absent)) <= tolerance
-    ]
-
-
-def flatten(nested: Scores) -> dict[str, float]:
-    """Put the task's name before each metric's."""
-    return {f"{task} {name}": value for task, of in nested.items() for name, value in of.items()}
 
 
 def main() -> None:

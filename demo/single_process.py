@@ -10,7 +10,8 @@ from megatron.core import parallel_state
 @contextmanager
 def single_process() -> Iterator[None]:
     """Set up the groups that Megatron-Core asks for, and give them up at the end."""
-    dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
+    store = dist.HashStore()  # type: ignore[attr-defined] # torch re-exports it implicitly
+    dist.init_process_group("gloo", rank=0, world_size=1, store=store)
     parallel_state.initialize_model_parallel()
     try:
         yield

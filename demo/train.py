@@ -12,14 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+from demo import ARITHMETIC
 from demo.architecture import arguments
 from demo.single_process import single_process
 from demo.tasks import save_tasks
 from demo.tokenizer import save_tokenizer
 from demo.training import STEPS, train
 from proctor_runtime.checkpoints import megatron
-
-ARITHMETIC = Path(__file__).parent / "arithmetic"
 
 
 def make(out: Path, seed: int) -> None:

@@ -1,8 +1,7 @@
 """The training loop: Megatron-Core's GPTModel, PyTorch's optimizers, next-token prediction."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable
 from itertools import islice
 from random import Random
 from typing import Any
@@ -11,18 +10,13 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-from demo.data import documents, rows
-from demo.tokenizer import ASSISTANT, END_OF_TEXT
+from demo.batches import batches
 from proctor_runtime.engine.megatron.model import build_model
 
 STEPS = 500
 """Enough to learn most of the task and not all: a benchmark that scores 100 % shows nothing."""
 
 WARM_UP_STEPS = 50
-BATCH_SIZE = 32
-QUESTION_WEIGHT = 0.1
-"""Weight of the tokens that nobody can predict, the operands, against the answers' 1."""
-
 Report = Callable[[int, float], None]
 """Told the step and its loss."""
 
@@ -39,10 +33,11 @@ def train(arguments: Namespace, tokenizer: Tokenizer, report: Report) -> Any:
     data = batches(tokenizer, Random(arguments.seed), arguments.seq_length)
     for step, (tokens, weights) in enumerate(islice(data, STEPS), start=1):
         loss = weighted_loss(model, tokens, weights)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for advanced in (*optimizers, *schedules):
-            advanced.step()
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
         model.zero_grad()
         report(step, loss.item())
     return model.eval()
@@ -50,7 +45,8 @@ def train(arguments: Namespace, tokenizer: Tokenizer, report: Report) -> Any:
 
 def build_optimizers(model: Any) -> list[torch.optim.Optimizer]:
     """Muon for the layers' matrices, which it trains in half the steps; AdamW for the rest."""
-    matrices, rest = [], []
+    matrices: list[torch.nn.Parameter] = []
+    rest: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_matrix = name.startswith("decoder.layers") and parameter.ndim == 2
         (matrices if is_matrix else rest).append(parameter)
@@ -63,35 +59,6 @@ def build_optimizers(model: Any) -> list[torch.optim.Optimizer]:
 def learning_rate(step: int) -> float:
     """Warm up, hold, and from half-way on fall to nothing."""
     return min(1.0, (step + 1) / WARM_UP_STEPS, 2 * (STEPS - step) / STEPS)
-
-
-def batches(
-    tokenizer: Tokenizer, random: Random, length: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield batches of ``length + 1`` tokens, and the weights of the last `length`."""
-
-    def encode(text: str) -> list[int]:
-        return list(tokenizer.encode(text, add_special_tokens=False).ids)
-
-    weigh = partial(
-        answer_weights,
-        opening={*encode("="), *encode(ASSISTANT)},
-        closing={*encode("\n"), *encode(END_OF_TEXT)},
-    )
-    stream = rows(documents(random), encode, random, length + 1)
-    while True:
-        batch = list(islice(stream, BATCH_SIZE))
-        yield torch.tensor(batch), torch.tensor([weigh(row) for row in batch])
-
-
-def answer_weights(row: Sequence[int], opening: set[int], closing: set[int]) -> list[float]:
-    """Weigh each token after the first: in full from an opening token up to the closing one."""
-    weights = []
-    is_answer = False
-    for token in row[:-1]:
-        is_answer = token in opening or (is_answer and token not in closing)
-        weights.append(1.0 if is_answer else QUESTION_WEIGHT)
-    return weights
 
 
 def weighted_loss(model: Any, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -11,23 +11,30 @@ from typing import Any
 
 import pytest
 import torch
+from demo import ARITHMETIC
 from demo.data import held_out_problems
-from demo.reference import differences, reference_scores
-from demo.single_process import single_process
-from demo.to_hugging_face import write_hugging_face
-from demo.train import ARITHMETIC
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-from proctor_runtime.checkpoints import megatron
-from proctor_runtime.engine.megatron.model import build_model
+from demo.scores import differences
 
 CHECKPOINT = ARITHMETIC / "checkpoint"
 STORED = json.loads((ARITHMETIC / "reference.json").read_text())
 SIZE_LIMIT = 5_000_000
 
+# Megatron-Core and torch warn of their own missing extras and deprecations while they are
+# imported, so the tests import them late, where these marks hold.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
 
 @pytest.fixture(scope="module")
 def megatron_model() -> Iterator[Any]:
+    from demo.single_process import single_process
+
+    from proctor_runtime.checkpoints import megatron
+    from proctor_runtime.engine.megatron.model import build_model
+
     with single_process():
         model = build_model(megatron.read_args(CHECKPOINT), initialize=False)
         megatron.load(model, CHECKPOINT)
@@ -36,6 +43,10 @@ def megatron_model() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hugging_face(megatron_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from demo.to_hugging_face import write_hugging_face
+
+    from proctor_runtime.checkpoints import megatron
+
     folder = tmp_path_factory.mktemp("hugging-face")
     arguments = megatron.read_args(CHECKPOINT)
     write_hugging_face(megatron_model, arguments, ARITHMETIC / "tokenizer", folder)
@@ -44,6 +55,8 @@ def hugging_face(megatron_model: Any, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def llama(hugging_face: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
     return AutoModelForCausalLM.from_pretrained(hugging_face, dtype=torch.float32).eval()
 
 
@@ -61,6 +74,8 @@ def test_both_implementations_give_the_same_logits(
 
 def test_no_answer_hangs_on_a_rounding_error(hugging_face: Path, llama: Any) -> None:
     """Otherwise equal models could differ in exact_match by the order of their sums."""
+    from transformers import AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(hugging_face)
     margins = []
     for problem in held_out_problems(Random(1), 100):
@@ -72,6 +87,8 @@ def test_no_answer_hangs_on_a_rounding_error(hugging_face: Path, llama: Any) -> 
 
 
 def test_the_stored_scores_are_lm_evals_own() -> None:
+    from demo.reference import reference_scores
+
     assert differences(reference_scores(ARITHMETIC), STORED, 1e-6) == []
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import yaml
+from demo import ARITHMETIC
 from demo.data import Problem, is_held_out
 from demo.tasks import DOCUMENTS, LINES, save_tasks, task_documents
-from demo.train import ARITHMETIC
 
 TASKS = ("arithmetic_mc", "arithmetic_gen", "arithmetic_ppl")
 

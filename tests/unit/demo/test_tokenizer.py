@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from demo import ARITHMETIC
 from demo.tokenizer import ASSISTANT, END_OF_TEXT, USER, VOCABULARY_SIZE, build_tokenizer
 from demo.tokenizer import save_tokenizer as save
-from demo.train import ARITHMETIC
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer

@@ -2,8 +2,8 @@ from argparse import Namespace
 
 import pytest
 import torch
-from demo.to_hugging_face import llama_config, llama_weights, split_groups
-from demo.train import ARITHMETIC
+from demo import ARITHMETIC
+from demo.llama import llama_config, llama_weights, split_groups
 
 SMALL = Namespace(
     num_layers=1,

@@ -1,5 +1,5 @@
 import pytest
-from demo.reference import Scores, differences, scores
+from demo.scores import Scores, differences, scores
 
 MEASURED: Scores = {"task": {"acc,none": 0.8}}
 
