@@ -1,0 +1,157 @@
+"""What a ModelDeployment's children and pods amount to."""
+
+from typing import Any
+
+import pytest
+from tests.builders import MODEL, ended, make_deployment, make_pod
+
+from proctor_operator.children import serving
+from proctor_operator.cluster import Manifest
+from proctor_operator.deployments import Observed, desire, judge, text
+from proctor_operator.settings import Settings
+from proctor_operator.status import Condition
+
+SETTINGS = Settings()
+URL = "http://demo.team.svc:8080"
+ENGINE = {"servedModelName": "tiny", "checkpointDigest": "sha256:1", "tensorParallel": 1, "x": True}
+
+
+def child(wanted: int = 1, **counts: int) -> Manifest:
+    """The Deployment of `demo` as the apiserver has it, with its controller's counts."""
+    made = serving.deployment(make_deployment(replicas=wanted), SETTINGS)
+    made["metadata"] |= {"generation": 1}
+    return made | {"status": {"observedGeneration": 1} | counts}
+
+
+def ready_child(count: int, wanted: int | None = None) -> Manifest:
+    """The same with `count` pods that are ready and up to date."""
+    return child(
+        count if wanted is None else wanted,
+        replicas=count,
+        readyReplicas=count,
+        updatedReplicas=count,
+    )
+
+
+def judged(
+    child: Manifest | None, *pods: Manifest, engine: Any = None, **fields: Any
+) -> tuple[dict[str, Condition], Manifest]:
+    """Conditions by type, and the fields of the status."""
+    observed = Observed([child] if child else [], pods, engine or {}, URL)
+    conditions, status = judge(make_deployment(**fields), observed, SETTINGS)
+    return {str(c.type): c for c in conditions}, status
+
+
+def truths(child: Manifest | None, *pods: Manifest, **fields: Any) -> dict[str, tuple[str, str]]:
+    """Status and reason of each condition."""
+    found, _ = judged(child, *pods, **fields)
+    return {kind: (c.status, str(c.reason)) for kind, c in found.items()}
+
+
+CASES: dict[str, tuple[Manifest | None, dict[str, Any], str, str, str, str]] = {
+    "before its Deployment": (None, {}, "True", "False", "False", "Starting"),
+    "while the model loads": (child(), {}, "True", "False", "False", "Starting"),
+    "when all is there": (ready_child(1), {}, "False", "True", "True", "AllReplicasReady"),
+    "while it grows": (ready_child(1), {"replicas": 2}, "True", "True", "False", "RollingOut"),
+    "while it shrinks": (ready_child(2), {"replicas": 1}, "True", "True", "False", "RollingOut"),
+    "scaled to zero": (
+        child(0, replicas=0),
+        {"replicas": 0},
+        "False",
+        "False",
+        "False",
+        "ScaledToZero",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("child", "fields", "progressing", "available", "ready", "reason"), CASES.values(), ids=CASES
+)
+def test_conditions(
+    child: Manifest | None,
+    fields: Any,
+    progressing: str,
+    available: str,
+    ready: str,
+    reason: str,
+) -> None:
+    found = truths(child, **fields)
+    assert found["Progressing"] == (progressing, reason)
+    assert found["Available"][0] == available
+    assert found["Ready"] == (ready, reason)
+
+
+def test_a_deployment_that_its_controller_has_not_seen_is_not_ready() -> None:
+    stale = ready_child(1)
+    stale["metadata"]["generation"] = 2
+    assert truths(stale)["Ready"] == ("False", "RollingOut")
+
+
+def test_pods_of_the_spec_before_do_not_make_the_new_spec_ready() -> None:
+    # Observed before the change was applied: its pods answer, with the old model.
+    found = truths(ready_child(1), generation=2, model=other_model())
+    assert found["Ready"] == ("False", "RollingOut")
+    assert found["Available"][0] == "True"
+
+
+def other_model() -> Manifest:
+    """Another checkpoint."""
+    return MODEL | {"source": {"pvc": {"claimName": "models", "path": "other"}}}
+
+
+def test_trouble_of_a_pod_is_the_reason() -> None:
+    labels = child()["spec"]["template"]["metadata"]["labels"]
+    pod = make_pod("p", labels=labels, containers=[ended("server", 1)])
+    assert truths(child(), pod)["Ready"] == ("False", "RuntimeCrashed")
+
+
+def test_trouble_of_a_pod_of_an_older_template_is_not() -> None:
+    pod = make_pod("p", labels={"proctor.dev/template": "old"}, containers=[ended("server", 1)])
+    assert truths(child(), pod)["Ready"] == ("False", "Starting")
+
+
+def test_some_ready_replicas_are_available_and_the_trouble_is_told_by_ready() -> None:
+    labels = child()["spec"]["template"]["metadata"]["labels"]
+    pod = make_pod("p", labels=labels, containers=[ended("server", 1)])
+    found = truths(ready_child(1, wanted=2), pod, replicas=2)
+    assert found["Available"] == ("True", "SomeReplicasReady")
+    assert found["Ready"] == ("False", "RuntimeCrashed")
+
+
+def test_the_status_tells_counts_selector_and_endpoint() -> None:
+    _, status = judged(ready_child(1))
+    assert status == {
+        "replicas": 1,
+        "readyReplicas": 1,
+        "selector": "proctor.dev/deployment=demo",
+        "endpoints": {"openai": f"{URL}/v1"},
+    }
+
+
+def test_the_status_tells_what_the_server_says_of_itself() -> None:
+    running = {"name": "server", "imageID": "runtime@sha256:2"}
+    _, status = judged(ready_child(1), make_pod(ready=True, containers=[running]), engine=ENGINE)
+    assert status["servedModel"] == "tiny"
+    assert status["checkpointDigest"] == "sha256:1"
+    assert status["imageDigest"] == "runtime@sha256:2"
+    assert status["engine"]["tensorParallel"] == "1"
+    assert status["engine"]["x"] == "true"
+
+
+def test_what_the_server_said_is_kept_while_it_is_silent() -> None:
+    before = {"servedModel": "tiny", "engine": {"a": "b"}, "readyReplicas": 1}
+    _, status = judged(child(), status=before)
+    assert (status["servedModel"], status["engine"]) == ("tiny", {"a": "b"})
+    assert status["readyReplicas"] == 0
+
+
+def test_what_is_desired_does_not_depend_on_what_is_observed() -> None:
+    owner = make_deployment()
+    wanted = desire(owner, Observed([], [], {}, URL), SETTINGS)
+    assert wanted.apply == serving.children(owner, SETTINGS)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(1, "1"), (True, "true"), ("a", "a")], ids=str)
+def test_scalars_are_shown_as_json_shows_them(value: Any, shown: str) -> None:
+    assert text(value) == shown

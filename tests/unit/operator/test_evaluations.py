@@ -1,0 +1,164 @@
+"""One evaluation, as its Job and pods tell."""
+
+from typing import Any
+
+import pytest
+from tests.builders import NOW, STAMP, ended, make_job, make_pod, waiting
+
+from proctor_crds.results import ResultRecord
+from proctor_crds.wire import Failure, RunResult
+from proctor_operator.cluster import Manifest
+from proctor_operator.evaluations import evaluated, is_running
+
+RECORD = ResultRecord(task="sums", metric="acc", value="0.5", stderr="0.01", n=50)
+SCORE = {
+    "task": "sums",
+    "metric": "acc",
+    "filter": "none",
+    "value": "0.5",
+    "stderr": "0.01",
+    "n": 50,
+}
+
+
+def said(result: RunResult) -> Manifest:
+    """A pod whose harness ended with this result."""
+    return make_pod(phase="Succeeded", containers=[ended("harness", 0, result.model_dump_json())])
+
+
+def failed(reason: str, message: str = "why", code: int = 64, **fields: Any) -> Manifest:
+    """A pod whose harness gave up."""
+    words = Failure(reason=reason, message=message).model_dump_json()
+    return make_pod(phase="Failed", containers=[ended("harness", code, words)], **fields)
+
+
+def judged(job: Manifest | None, *pods: Manifest, seen: Any = None) -> Manifest:
+    """The evaluation `sums` as it is stored."""
+    return evaluated("sums", job, pods, seen, NOW).stored
+
+
+def failure_of(*pods: Manifest, words: str = "BackoffLimitExceeded") -> Manifest:
+    """The failure of an evaluation whose Job failed."""
+    found: Manifest = judged(make_job(failed=words), *pods)["failure"]
+    return found
+
+
+def test_before_its_job_there_is_nothing_to_tell() -> None:
+    assert judged(None) == {"name": "sums", "progress": {"done": 0}}
+
+
+def test_while_its_job_runs_it_shows_its_progress() -> None:
+    found = evaluated("sums", make_job(), [make_pod()], {"done": 3, "total": 9}, NOW)
+    assert found.stored == {"name": "sums", "job": "job", "progress": {"done": 3, "total": 9}}
+    assert not found.finished
+
+
+def test_when_its_job_is_complete_it_has_its_scores() -> None:
+    found = evaluated(
+        "sums", make_job(complete=True), [said(RunResult(results=[RECORD]))], None, NOW
+    )
+    assert found.stored == {
+        "name": "sums",
+        "job": "job",
+        "progress": {"done": 0},
+        "results": [SCORE],
+        "completionTime": STAMP,
+    }
+    assert found.finished
+    assert not found.failed
+
+
+def test_a_result_tells_how_many_requests_it_took_and_what_was_left_out() -> None:
+    result = RunResult(results=[RECORD], requests=70, truncated=True)
+    found = judged(make_job(complete=True), said(result))
+    assert found["progress"] == {"done": 70, "total": 70}
+    assert found["truncated"] is True
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [
+        [],
+        [make_pod(phase="Succeeded", containers=[ended("harness", 0, "")])],
+        [
+            make_pod(
+                phase="Failed",
+                containers=[ended("harness", 1, RunResult(results=[RECORD]).model_dump_json())],
+            )
+        ],
+    ],
+    ids=["no pod", "no message", "not a success"],
+)
+def test_a_complete_job_without_a_result_is_not_scored(pods: list[Manifest]) -> None:
+    found = judged(make_job(complete=True), *pods)
+    assert found["failure"]["reason"] == "Unscored"
+    assert found["completionTime"] == STAMP
+
+
+def test_a_result_without_a_score_is_not_scored() -> None:
+    found = judged(make_job(complete=True), said(RunResult(results=[])))
+    assert found["failure"] == {"reason": "Unscored", "message": "The harness evaluated no sample"}
+
+
+def test_the_result_is_that_of_the_pod_that_succeeded() -> None:
+    pods = failed("TargetUnreachable", code=75, name="first"), said(RunResult(results=[RECORD]))
+    assert judged(make_job(complete=True), *pods)["results"] == [SCORE]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "told"),
+    [
+        ("UnknownTask", 64, "UnknownTask"),
+        ("TargetUnreachable", 75, "TargetUnreachable"),
+        ("HarnessFailed", 1, "HarnessFailed"),
+        ("FromTheFuture", 1, "HarnessFailed"),
+        ("RuntimeCrashed", 1, "HarnessFailed"),
+    ],
+)
+def test_a_failed_job_gives_its_pod_s_reason(reason: str, code: int, told: str) -> None:
+    assert failure_of(failed(reason, code=code)) == {"reason": told, "message": "why"}
+
+
+def test_the_newest_pod_is_heard() -> None:
+    old = failed("TargetUnreachable", "old", created="2026-01-01T00:00:00Z")
+    assert failure_of(old, failed("UnknownTask", "new"))["message"] == "new"
+
+
+def test_a_harness_that_was_killed_failed() -> None:
+    found = failure_of(make_pod("p", containers=[ended("harness", 137, reason="OOMKilled")]))
+    assert found["reason"] == "HarnessFailed"
+    assert "OOMKilled, exit code 137" in found["message"]
+
+
+def test_a_job_whose_pod_never_started_gives_the_pod_s_trouble() -> None:
+    found = failure_of(make_pod("p", phase="Pending", init=[waiting("adapter", "ErrImagePull")]))
+    assert found["reason"] == "ImagePullFailed"
+
+
+def test_a_job_without_pods_speaks_for_itself() -> None:
+    assert failure_of(words="Too many") == {"reason": "HarnessFailed", "message": "Too many"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "stored"),
+    [
+        (None, {"done": 0}),
+        ({}, {"done": 0}),
+        ({"done": 2}, {"done": 2}),
+        ({"done": 2, "total": None}, {"done": 2}),
+        ({"done": 2, "total": 5, "failed": 1, "last_error": "x"}, {"done": 2, "total": 5}),
+        ({"done": "2"}, {"done": 0}),
+        ({"done": -1}, {"done": 0}),
+        ({"done": 1.5, "total": 3}, {"done": 0}),
+    ],
+    ids=str,
+)
+def test_an_adapter_s_progress_is_taken_as_far_as_it_makes_sense(seen: Any, stored: Any) -> None:
+    assert judged(make_job(), seen=seen)["progress"] == stored
+
+
+def test_only_a_running_pod_that_stays_is_asked() -> None:
+    dying = make_pod()
+    dying["metadata"]["deletionTimestamp"] = STAMP
+    pods = [make_pod(), make_pod(phase="Pending"), dying, {"metadata": {}}]
+    assert [is_running(pod) for pod in pods] == [True, False, False, False]

@@ -1,0 +1,91 @@
+"""The target of a run."""
+
+from typing import Any
+
+import pytest
+from tests.builders import MODEL, deployment_manifest
+
+from proctor_crds.reasons import Reason
+from proctor_operator.cluster import Manifest
+from proctor_operator.target import ObservedTarget, of_deployment
+
+URL = "http://demo.team.svc:8080"
+
+
+def ready(status: str = "True", generation: int = 1) -> Manifest:
+    """The status of a deployment."""
+    condition = {"type": "Ready", "status": status, "reason": "Starting", "message": "0 of 1"}
+    return {"observedGeneration": generation, "conditions": [condition]}
+
+
+def observed(**fields: Any) -> ObservedTarget:
+    """What a deployment with these fields amounts to."""
+    return of_deployment("demo", deployment_manifest(**fields), URL)
+
+
+def identity(**fields: Any) -> str:
+    """What stands for all that scores depend on."""
+    upstream = observed(**fields).upstream
+    assert upstream
+    return upstream.identity
+
+
+def test_a_ready_deployment_answers() -> None:
+    found = observed(status=ready())
+    assert found.ready
+    assert found.condition.reason == Reason.TARGET_ANSWERS
+    assert found.upstream
+    assert (found.upstream.url, found.upstream.model) == (URL, "tiny")
+
+
+def test_a_deployment_that_does_not_exist_is_waited_for() -> None:
+    found = of_deployment("demo", None, URL)
+    assert found.condition.reason == Reason.DEPLOYMENT_NOT_FOUND
+    assert not found.ready
+    assert found.upstream is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({}, "is being looked at"),
+        (ready(generation=0), "is being looked at"),
+        ({"observedGeneration": 1, "conditions": []}, "is being looked at"),
+        (ready("False"), "is not Ready: Starting: 0 of 1"),
+        (ready("Unknown"), "is not Ready: Starting: 0 of 1"),
+    ],
+    ids=["new", "changed", "unjudged", "not ready", "unknown"],
+)
+def test_a_deployment_that_is_not_ready_is_waited_for(status: Manifest, words: str) -> None:
+    found = observed(status=status)
+    assert found.condition.reason == Reason.DEPLOYMENT_NOT_READY
+    assert words in found.condition.message
+    assert found.upstream
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"replicas": 3},
+        {"pod": {"nodeSelector": {"a": "b"}}},
+        {"status": ready()},
+        {"generation": 7},
+    ],
+    ids=str,
+)
+def test_what_scores_do_not_depend_on_leaves_the_identity(change: Any) -> None:
+    assert identity(**change) == identity()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": MODEL | {"servedName": "other"}},
+        {"engine": {"dtype": "float32"}},
+        {"parallelism": {"tensor": 2}},
+        {"backend": {"triton": {"image": "other"}}},
+    ],
+    ids=str,
+)
+def test_what_scores_depend_on_changes_the_identity(change: Any) -> None:
+    assert identity(**change) != identity()
