@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from proctor_harness.adapter.item_log import ItemLog
 from proctor_harness.adapter.messages import (
     Body,
+    BrokenAnswerError,
     Interceptor,
     Request,
     Response,
@@ -26,7 +27,7 @@ from proctor_harness.adapter.messages import (
 from proctor_harness.adapter.metrics import Metrics
 from proctor_harness.adapter.progress import Announcement, Progress
 from proctor_harness.adapter.traffic import Observer
-from proctor_harness.adapter.upstream import BrokenAnswerError, Upstream
+from proctor_harness.adapter.upstream import Upstream
 
 logger = logging.getLogger(__name__)
 

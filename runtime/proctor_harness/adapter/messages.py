@@ -36,6 +36,10 @@ class Response:
     body: Body
 
 
+class BrokenAnswerError(Exception):
+    """Raised by a response's body: the target stopped in the middle of its answer."""
+
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 

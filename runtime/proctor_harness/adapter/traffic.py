@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from proctor_harness.adapter import openai
-from proctor_harness.adapter.messages import Body, Endpoint, Request, Response
-from proctor_harness.adapter.upstream import BrokenAnswerError
+from proctor_harness.adapter.messages import Body, BrokenAnswerError, Endpoint, Request, Response
 
 CAPTURE_BYTES = 4 << 20
 """Of a body larger than this only the first part is looked at."""

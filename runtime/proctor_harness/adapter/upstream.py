@@ -10,7 +10,16 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from proctor_harness.adapter.messages import Body, Headers, Request, Response, header, once, read
+from proctor_harness.adapter.messages import (
+    Body,
+    BrokenAnswerError,
+    Headers,
+    Request,
+    Response,
+    header,
+    once,
+    read,
+)
 from proctor_harness.adapter.openai import error_body
 
 CONNECT_SECONDS = 10.0
@@ -25,10 +34,6 @@ HOP_BY_HOP = frozenset(
     b"transfer-encoding upgrade".split()
 )
 REPLACED = HOP_BY_HOP | {b"host", b"authorization", b"accept-encoding"}
-
-
-class BrokenAnswerError(Exception):
-    """The target stopped in the middle of its answer."""
 
 
 class Upstream:

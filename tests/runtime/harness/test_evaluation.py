@@ -24,7 +24,7 @@ SPEC = {
 def evaluate(sidecar: AdapterProcess, spec: dict[str, Any]) -> int:
     environ = driver_environ(sidecar.artifacts, sidecar.port, spec, MOUNT_DATASETS=str(TASKS))
     argv = [sys.executable, "-m", "proctor_harness", "run"]
-    return subprocess.run(argv, env=environ, check=False, timeout=180).returncode
+    return subprocess.run(argv, env=environ, check=False, timeout=600).returncode
 
 
 def termination(sidecar: AdapterProcess) -> str:
