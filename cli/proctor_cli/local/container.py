@@ -70,7 +70,8 @@ class Container:
         await asyncio.wait({self._task})
 
     def kill(self) -> None:
-        """SIGKILL at once."""
+        """SIGKILL at once, and no restart."""
+        self._stopping = True
         if self._process is not None:
             self._process.kill()
 
@@ -126,13 +127,16 @@ class Container:
 
     async def _configure(self, image: Environment) -> Launch:
         """What to run and where, once all that the manifest refers to is there."""
+        told = ""
         while True:
             try:
                 return launch(self.spec, self._files, image, self._around)
             except ConfigError as error:
-                self._around.tell("Warning", "Failed", f"Error: {error}")
-                self._wait("CreateContainerConfigError", str(error))
-                await self._around.next_change()
+                if str(error) != told:  # an event is a change too: telling again would wake others
+                    told = str(error)
+                    self._around.tell("Warning", "Failed", f"Error: {error}")
+                    self._wait("CreateContainerConfigError", str(error))
+            await self._around.next_change()
 
     async def _watched(self, process: Process, env: dict[str, str]) -> int:
         around = self._around

@@ -75,11 +75,20 @@ class Kubelet:
             log.error("%s", task.get_name(), exc_info=error)
 
     async def close(self, grace_seconds: float | None) -> None:
-        """End every process: SIGTERM, SIGKILL after `grace_seconds` (None: as each pod says)."""
+        """End every process: SIGTERM, SIGKILL after `grace_seconds` (None: as each pod says).
+
+        Whoever cancels this has no more patience: SIGKILL at once.
+        """
+        for pod in self._pods.values():
+            pod.leave(grace_seconds)
         try:
-            for pod in self._pods.values():
-                pod.leave(grace_seconds)
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        finally:
+            await self._all_ended()
+        except asyncio.CancelledError:
             for pod in self._pods.values():
                 pod.kill()
+            await self._all_ended()
+            raise
+
+    async def _all_ended(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())

@@ -136,11 +136,14 @@ class Pod:
         return Container(spec, restart, files, around)
 
     async def _mount(self) -> None:
+        told = ""
         while True:
             try:
                 return self._volumes.prepare(self._machine.store.get)
             except ConfigError as error:
-                self._tell("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
+                if str(error) != told:
+                    told = str(error)
+                    self._tell("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
             await self._machine.store.next_change()
 
     async def _initialize(self) -> bool:

@@ -25,7 +25,7 @@ from tests.contract.cluster.manifests import (
 from tests.local.cluster.conftest import IMAGE
 from tests.local.cluster.manifests import MODEL
 
-from proctor_cli.local import LocalCluster
+from proctor_cli.local import Change, LocalCluster
 from proctor_operator.cluster import Manifest, Ref
 
 DUMP = """
@@ -142,6 +142,27 @@ async def test_a_volume_waits_for_its_config_map(cluster: LocalCluster) -> None:
     events = await cluster.list("v1", "Event", "default", {})
     messages = [each["message"] for each in events if each["reason"] == "FailedMount"]
     assert messages == ['MountVolume.SetUp failed: configmap "settings" not found']
+
+
+async def test_pods_that_wait_do_not_wake_each_other_for_ever(cluster: LocalCluster) -> None:
+    source = {"secretKeyRef": {"name": "none", "key": "none"}}
+    waiter = container(IMAGE, "pass", env=[{"name": "X", "valueFrom": source}])
+    volumes = [{"name": "settings", "configMap": {"name": "none"}}]
+    made = [
+        pod("default", waiter, name="a"),
+        pod("default", waiter, name="b"),
+        pod("default", waiter, name="c", volumes=volumes),
+        pod("default", waiter, name="d", volumes=volumes),
+    ]
+    for each in made:
+        await cluster.apply(each)
+    for each in made[:2]:
+        await until(cluster, each, lambda p: waiting(p, "CreateContainerConfigError"))
+    changes: list[Change] = []
+    cluster.watch(changes.append)
+    await cluster.apply(config_map("default", "unrelated"))
+    await asyncio.sleep(0.1)
+    assert [change.object["kind"] for change in changes] == ["ConfigMap"]
 
 
 async def test_a_claims_files_outlive_pods_and_go_with_the_claim(

@@ -85,6 +85,24 @@ async def test_closing_the_cluster_ends_everything(tmp_path: Path) -> None:
     await ended(*pids)
 
 
+async def test_cancelling_the_close_ends_everything_at_once(tmp_path: Path) -> None:
+    images = {IMAGE: Path(sys.executable)}
+    (tmp_path / "model").mkdir()
+    volumes = {"model": tmp_path / "model"}
+    opened = LocalCluster(tmp_path / "state", images=images, volumes=volumes, gpus=0)
+    cluster = await opened.__aenter__()
+    stubborn = family_pod(ON_SIGTERM.format(action="None"), terminationGracePeriodSeconds=600)
+    await cluster.apply(stubborn)
+    pids = await written(tmp_path / "model/pids")
+    closing = asyncio.create_task(opened.__aexit__(None, None, None))
+    await asyncio.sleep(0.1)
+    closing.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait({closing})
+    assert closing.cancelled()
+    await ended(*pids)
+
+
 CLUSTER = """
 import asyncio, json, sys
 from pathlib import Path
