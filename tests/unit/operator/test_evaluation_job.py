@@ -1,0 +1,142 @@
+"""The Job of an evaluation, beyond what the golden files pin."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.builders import EVALUATION, make_run
+
+from proctor_crds.common import SecretKeyRef
+from proctor_crds.wire import EXIT_REJECTED, RunSpec
+from proctor_operator.children.evaluation_job import Upstream, below, job
+from proctor_operator.cluster import Manifest
+from proctor_operator.settings import Settings
+
+UPSTREAM = Upstream("http://demo.team.svc:8080", "tiny", "abc")
+KEY = SecretKeyRef(name="secret", key="token")
+PVC = {"pvc": {"claimName": "files", "path": "./tasks/"}}
+
+
+def made(upstream: Upstream = UPSTREAM, run: Any = None, **evaluation: Any) -> Manifest:
+    """The Job of a run's only evaluation."""
+    owner = make_run(evaluations=[EVALUATION | evaluation], **(run or {}))
+    return job(owner, owner.spec.evaluations[0], upstream, Settings())
+
+
+def pod(manifest: Manifest) -> Manifest:
+    """The pod's spec."""
+    spec: Manifest = manifest["spec"]["template"]["spec"]
+    return spec
+
+
+def environment(container: Manifest) -> dict[str, Any]:
+    """A container's plain variables."""
+    return {e["name"]: e.get("value", e.get("valueFrom")) for e in container["env"]}
+
+
+def harness(manifest: Manifest) -> Manifest:
+    """The container that asks."""
+    found: Manifest = pod(manifest)["containers"][0]
+    return found
+
+
+def adapter(manifest: Manifest) -> Manifest:
+    """The sidecar that forwards."""
+    found: Manifest = pod(manifest)["initContainers"][0]
+    return found
+
+
+def name(manifest: Manifest) -> str:
+    """Its name."""
+    found: str = manifest["metadata"]["name"]
+    return found
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "tasks": {"tasks": ["other"]},
+    "params": {"params": {"fewShot": 3}},
+    "datasets": {"datasets": PVC},
+    "endpoint type": {"endpointType": "chat"},
+    "another model": {"upstream": Upstream(UPSTREAM.url, "tiny", "abd")},
+    "another url": {"upstream": Upstream("http://else", "tiny", "abc")},
+    "a key": {"upstream": Upstream(UPSTREAM.url, "tiny", "abc", KEY)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_scores_depend_on_names_the_job(change: dict[str, Any]) -> None:
+    assert name(made(**change)) != name(made())
+
+
+@pytest.mark.parametrize(
+    "run", [{"suspend": True}, {"ttlSecondsAfterFinished": 5}, {"generation": 9}], ids=str
+)
+def test_what_scores_do_not_depend_on_does_not(run: dict[str, Any]) -> None:
+    assert name(made(run=run)) == name(made())
+
+
+def test_the_longest_names_make_a_name_that_a_job_may_have() -> None:
+    owner = make_run("r" * 63, evaluations=[EVALUATION | {"name": "e" * 63}])
+    assert len(name(job(owner, owner.spec.evaluations[0], UPSTREAM, Settings()))) <= 63
+
+
+def test_the_harness_is_told_what_to_ask() -> None:
+    spec = json.loads(environment(harness(made(params={"fewShot": 2})))["RUN_SPEC"])
+    assert RunSpec.model_validate(spec).params.few_shot == 2
+    assert (spec["tasks"], spec["model"], spec["seed"]) == (["arithmetic_mc"], "tiny", 1234)
+
+
+def test_a_task_that_looks_like_a_variable_is_data() -> None:
+    assert "$$(HOME)" in environment(harness(made(tasks=["$(HOME)"])))["RUN_SPEC"]
+
+
+def test_only_the_adapter_has_the_key() -> None:
+    with_key = made(Upstream("https://api", "m", api_key=KEY))
+    key = {"secretKeyRef": {"name": "secret", "key": "token"}}
+    assert environment(adapter(with_key))["API_KEY"] == key
+    assert "secret" not in str(harness(with_key))
+    assert "API_KEY" not in environment(adapter(made()))
+
+
+def test_the_harness_knows_no_way_but_the_adapter() -> None:
+    assert UPSTREAM.url not in str(harness(made()))
+    assert environment(harness(made()))["BASE_URL"] == "http://127.0.0.1:$(PORT_ADAPTER)/v1"
+
+
+def test_wrong_input_is_not_retried_and_a_drained_node_does_not_count() -> None:
+    ignore, fail = made()["spec"]["podFailurePolicy"]["rules"]
+    assert ignore["onPodConditions"][0]["type"] == "DisruptionTarget"
+    assert fail["onExitCodes"]["values"] == [EXIT_REJECTED]
+    assert made(run={"retry": {"limit": 7}})["spec"]["backoffLimit"] == 7
+
+
+def test_artifacts_go_with_the_pod_unless_a_claim_keeps_them() -> None:
+    assert {"name": "artifacts", "emptyDir": {}} in pod(made())["volumes"]
+    kept = made(run={"artifacts": {"pvc": {"claimName": "kept", "path": "all"}}})
+    claim = {"claimName": "kept"}
+    assert {"name": "artifacts", "persistentVolumeClaim": claim} in pod(kept)["volumes"]
+    mount = {"name": "artifacts", "mountPath": "/artifacts", "subPath": "all/run/sums"}
+    assert mount in harness(kept)["volumeMounts"]
+    assert mount in adapter(kept)["volumeMounts"]
+
+
+@pytest.mark.parametrize(("path", "sub"), [(".", {}), ("./tasks/", {"subPath": "tasks"})])
+def test_datasets_are_mounted_read_only(path: str, sub: dict[str, str]) -> None:
+    found = made(datasets={"pvc": {"claimName": "files", "path": path}})
+    mount = {"name": "datasets", "mountPath": "/datasets", "readOnly": True} | sub
+    assert mount in harness(found)["volumeMounts"]
+    assert "MOUNT_DATASETS" not in environment(adapter(found))
+
+
+def test_resources_are_the_evaluation_s_or_modest() -> None:
+    assert harness(made())["resources"] == {"requests": {"cpu": "100m", "memory": "512Mi"}}
+    own = made(resources={"limits": {"memory": "2Gi"}})
+    assert harness(own)["resources"] == {"requests": {}, "limits": {"memory": "2Gi"}}
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "joined"),
+    [(".", "a/b", "a/b"), ("/x/", "a", "x/a"), ("x//y", ".", "x/y"), (".", "", "")],
+)
+def test_a_sub_path_is_relative(root: str, path: str, joined: str) -> None:
+    assert below(root, path) == joined

@@ -1,0 +1,375 @@
+"""What an EvaluationRun should have, and what that amounts to."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.builders import (
+    EVALUATION,
+    MODEL,
+    NOW,
+    STAMP,
+    condition_of,
+    deployment_manifest,
+    ended,
+    make_pod,
+    make_run,
+    waiting,
+)
+
+from proctor_crds.results import ResultRecord
+from proctor_crds.wire import RunResult
+from proctor_operator.children.evaluation_job import Run
+from proctor_operator.cluster import Manifest, Ref
+from proctor_operator.evaluations import Evaluated
+from proctor_operator.runs import (
+    Observed,
+    desire,
+    headline,
+    judge,
+    next_look,
+    progress,
+    time_to_live,
+    wanted_job,
+)
+from proctor_operator.settings import Settings
+from proctor_operator.status import Condition
+from proctor_operator.target import ObservedTarget, of_deployment
+
+SETTINGS = Settings()
+URL = "http://demo.team.svc:8080"
+SECOND = EVALUATION | {"name": "more"}
+TWO = [EVALUATION, SECOND]
+SCORE = {"task": "sums", "metric": "acc", "value": "0.5", "stderr": "0.01", "n": 50}
+READY_STATUS = {
+    "observedGeneration": 1,
+    "conditions": [{"type": "Ready", "status": "True", "reason": "R", "message": "1 of 1"}],
+    "servedModel": "tiny",
+    "checkpointDigest": "sha256:1",
+    "imageDigest": "runtime@sha256:2",
+}
+GATE = {"rules": [{"task": "sums", "metric": "acc", "min": "0.1"}]}
+
+READY = of_deployment("demo", deployment_manifest(status=READY_STATUS), URL)
+UNREADY = of_deployment("demo", deployment_manifest(), URL)
+ABSENT = of_deployment("demo", None, URL)
+
+
+def jobs(run: Run, target: ObservedTarget = READY, **status: Any) -> list[Manifest]:
+    """The Jobs of the run as the cluster has them."""
+    made = [wanted_job(run, e, target, SETTINGS) for e in run.spec.evaluations]
+    return [job | {"status": status} for job in made if job]
+
+
+def job_name(run: Run, target: ObservedTarget = READY) -> str:
+    """The name of the first evaluation's Job."""
+    name: str = jobs(run, target)[0]["metadata"]["name"]
+    return name
+
+
+def observed(
+    children: list[Manifest] | None = None,
+    pods: list[Manifest] | None = None,
+    target: ObservedTarget = READY,
+    progress: Any = None,
+) -> Observed:
+    """What is seen of a run."""
+    return Observed(target, children or [], pods or [], progress or {})
+
+
+def finished(run: Run, **fields: Any) -> Manifest:
+    """The stored status of the first evaluation after it ended."""
+    name = run.spec.evaluations[0].name
+    return {
+        "name": name,
+        "job": job_name(run),
+        "progress": {"done": 50, "total": 50},
+        "results": [SCORE],
+        "completionTime": STAMP,
+        **fields,
+    }
+
+
+def status_of(run: Run, seen: Observed) -> Manifest:
+    """The fields of the status."""
+    return judge(run, seen, SETTINGS, NOW)[1]
+
+
+def condition(run: Run, seen: Observed, kind: str) -> Condition:
+    """One condition."""
+    found: Condition = condition_of(judge(run, seen, SETTINGS, NOW)[0], kind)
+    return found
+
+
+def applied(run: Run, seen: Observed) -> list[str]:
+    """Names of the Jobs that shall exist."""
+    return [m["metadata"]["name"] for m in desire(run, seen, SETTINGS).apply]
+
+
+COMPLETE: Manifest = {"conditions": [{"type": "Complete", "status": "True"}]}
+FAILED: Manifest = {"conditions": [{"type": "Failed", "status": "True", "message": "m"}]}
+
+
+def scored_pod(run: Run) -> Manifest:
+    """The pod of the first Job, with a score."""
+    record = ResultRecord.model_validate(SCORE)
+    words = RunResult(results=[record], requests=50).model_dump_json()
+    return make_pod(phase="Succeeded", job=job_name(run), containers=[ended("harness", 0, words)])
+
+
+class TestDesire:
+    def test_a_ready_target_starts_a_job_for_each_evaluation(self) -> None:
+        run = make_run(evaluations=TWO)
+        assert len(applied(run, observed())) == 2
+
+    @pytest.mark.parametrize("target", [UNREADY, ABSENT], ids=["not ready", "absent"])
+    def test_nothing_starts_before_the_target_is_ready(self, target: ObservedTarget) -> None:
+        assert applied(make_run(), observed(target=target)) == []
+
+    def test_a_job_goes_on_while_the_target_is_not_ready_for_a_while(self) -> None:
+        run = make_run()
+        assert applied(run, observed(jobs(run), target=UNREADY)) == [job_name(run)]
+
+    def test_a_job_ends_when_the_target_is_gone(self) -> None:
+        run = make_run()
+        wanted = desire(run, observed(jobs(run), target=ABSENT), SETTINGS)
+        assert (list(wanted.apply), wanted.keep) == ([], frozenset())
+
+    def test_a_suspended_run_starts_nothing_and_suspends_what_runs(self) -> None:
+        run = make_run(suspend=True)
+        assert applied(run, observed()) == []
+        (job,) = desire(run, observed(jobs(run)), SETTINGS).apply
+        assert job["spec"]["suspend"] is True
+
+    def test_suspending_does_not_make_another_job(self) -> None:
+        assert job_name(make_run(suspend=True)) == job_name(make_run())
+
+    def test_a_finished_evaluation_keeps_its_job_and_needs_it_no_more(self) -> None:
+        run = make_run()
+        after = make_run(status={"observedGeneration": 1, "evaluations": [finished(run)]})
+        for children in ([], jobs(run)):
+            wanted = desire(after, observed(children), SETTINGS)
+            assert wanted.apply == []
+            assert wanted.keep == {Ref("batch/v1", "Job", "team", job_name(run))}
+
+    @pytest.mark.parametrize("target", [UNREADY, ABSENT], ids=["not ready", "absent"])
+    def test_a_finished_run_does_not_care_what_becomes_of_the_target(
+        self, target: ObservedTarget
+    ) -> None:
+        status = {"observedGeneration": 1, "evaluations": [finished(make_run())]}
+        run = make_run(status=status)
+        assert applied(run, observed(target=target)) == []
+        assert status_of(run, observed(target=target))["evaluations"] == status["evaluations"]
+
+    def test_a_change_that_scores_depend_on_makes_another_job(self) -> None:
+        changed = [EVALUATION | {"tasks": ["other"]}]
+        status = {"observedGeneration": 1, "evaluations": [finished(make_run())]}
+        run = make_run(generation=2, evaluations=changed, status=status)
+        assert applied(run, observed(jobs(make_run()))) == [job_name(run)]
+        assert job_name(run) != job_name(make_run())
+
+    def test_another_gate_judges_the_same_scores(self) -> None:
+        status = {"observedGeneration": 1, "evaluations": [finished(make_run())]}
+        run = make_run(generation=2, gate=GATE, status=status)
+        assert applied(run, observed()) == []
+        assert condition(run, observed(), "GatePassed").status == "True"
+
+    def test_another_model_makes_another_job(self) -> None:
+        other = deployment_manifest(status=READY_STATUS, engine={"dtype": "float16"})
+        assert job_name(make_run(), of_deployment("demo", other, URL)) != job_name(make_run())
+
+
+class TestConditions:
+    def test_a_run_that_waits_says_for_what(self) -> None:
+        found = condition(make_run(), observed(target=ABSENT), "Running")
+        assert (found.status, found.reason) == ("False", "WaitingForTarget")
+        assert "demo does not exist" in found.message
+        assert condition(make_run(), observed(target=ABSENT), "TargetReady").status == "False"
+
+    def test_a_suspended_run_says_so(self) -> None:
+        run = make_run(suspend=True)
+        assert condition(run, observed(jobs(run)), "Running").reason == "Suspended"
+
+    def test_a_run_with_jobs_runs(self) -> None:
+        run = make_run()
+        found = condition(run, observed(jobs(run), [make_pod(job=job_name(run))]), "Running")
+        assert (found.status, found.reason) == ("True", "JobsRunning")
+        assert job_name(run) in found.message
+
+    def test_a_pod_that_cannot_start_is_told(self) -> None:
+        run = make_run()
+        pod = make_pod(phase="Pending", init=[waiting("adapter", "CreateContainerConfigError")])
+        found = condition(run, observed(jobs(run), [pod]), "Running")
+        assert (found.status, found.reason) == ("False", "ContainerConfigInvalid")
+
+    def test_a_run_whose_evaluations_are_open_has_no_outcome(self) -> None:
+        run = make_run(evaluations=TWO, gate=GATE)
+        found = condition(run, observed(jobs(run)), "Succeeded")
+        assert (found.status, found.reason) == ("Unknown", "NotFinished")
+        assert found.message == "Not finished: sums, more"
+        assert condition(run, observed(jobs(run)), "GatePassed").status == "Unknown"
+
+    def test_a_run_with_all_scores_succeeded(self) -> None:
+        run = make_run(gate=GATE)
+        seen = observed(jobs(run, **COMPLETE), [scored_pod(run)])
+        assert condition(run, seen, "Succeeded").status == "True"
+        assert condition(run, seen, "Running").reason == "Finished"
+        assert condition(run, seen, "GatePassed").status == "True"
+
+    def test_a_failed_gate_is_no_failed_run(self) -> None:
+        strict = {"rules": [{"task": "sums", "metric": "acc", "min": "0.9"}]}
+        run = make_run(gate=strict)
+        seen = observed(jobs(run, **COMPLETE), [scored_pod(run)])
+        assert condition(run, seen, "Succeeded").status == "True"
+        assert condition(run, seen, "GatePassed").status == "False"
+
+    def test_one_reason_of_failure_is_the_run_s(self) -> None:
+        run = make_run()
+        found = condition(run, observed(jobs(run, **FAILED)), "Succeeded")
+        assert (found.status, found.reason) == ("False", "HarnessFailed")
+        assert found.message == "sums: m"
+
+    def test_several_reasons_of_failure_are_one(self) -> None:
+        why = [{"reason": r, "message": "m"} for r in ("UnknownTask", "HarnessFailed")]
+        ends = [
+            {"name": n, "job": "j", "progress": {"done": 0}, "failure": w, "completionTime": STAMP}
+            for n, w in zip(("sums", "more"), why, strict=True)
+        ]
+        status = {"observedGeneration": 1, "evaluations": ends}
+        found = condition(make_run(evaluations=TWO, status=status), observed(), "Succeeded")
+        assert found.reason == "EvaluationFailed"
+        assert found.message == "sums: m; more: m"
+
+    def test_a_run_without_a_gate_has_no_verdict(self) -> None:
+        conditions, _ = judge(make_run(), observed(), SETTINGS, NOW)
+        assert "GatePassed" not in [c.type for c in conditions]
+
+    def test_fifty_long_failures_are_still_a_status(self) -> None:
+        many = [EVALUATION | {"name": f"e{i}"} for i in range(50)]
+        run = make_run(evaluations=many)
+        long: Manifest = {
+            "conditions": [{"type": "Failed", "status": "True", "message": "m" * 4096}]
+        }
+        assert condition(run, observed(jobs(run, **long)), "Succeeded").status == "False"
+
+
+class TestStatus:
+    def test_before_anything_there_is_no_start(self) -> None:
+        found = status_of(make_run(), observed(target=ABSENT))
+        assert found == {
+            "progress": "0/?",
+            "evaluations": [{"name": "sums", "progress": {"done": 0}}],
+        }
+
+    def test_a_run_starts_with_its_first_job(self) -> None:
+        run = make_run()
+        assert status_of(run, observed(jobs(run)))["startTime"] == STAMP
+        before = make_run(status={"startTime": "2026-01-01T00:00:00Z"})
+        assert status_of(before, observed(jobs(run)))["startTime"] == "2026-01-01T00:00:00Z"
+
+    def test_a_finished_run_has_scores_and_where_they_come_from(self) -> None:
+        run = make_run()
+        found = status_of(run, observed(jobs(run, **COMPLETE), [scored_pod(run)]))
+        assert found["completionTime"] == STAMP
+        assert (found["progress"], found["score"]) == ("50/50", "0.5000 ± 0.0100")
+        assert found["evaluations"] == [finished(run, results=[SCORE | {"filter": "none"}])]
+        assert found["provenance"] == {
+            "servedModel": "tiny",
+            "checkpointDigest": "sha256:1",
+            "runtimeImage": "runtime@sha256:2",
+            "deploymentGeneration": 1,
+        }
+
+    def test_what_a_finished_run_came_from_does_not_change_any_more(self) -> None:
+        run = make_run()
+        status = status_of(run, observed(jobs(run, **COMPLETE), [scored_pod(run)]))
+        after = make_run(status=status | {"observedGeneration": 1})
+        moved = deployment_manifest(status=READY_STATUS | {"checkpointDigest": "sha256:9"})
+        seen = observed(target=of_deployment("demo", moved, URL))
+        assert judge(after, seen, SETTINGS, NOW + timedelta(days=1))[1] == status
+
+    def test_an_external_target_has_no_provenance(self) -> None:
+        run = make_run(target={"endpoint": {"url": "http://x", "model": "m"}})
+        assert "provenance" not in status_of(run, observed(target=ABSENT))
+
+    def test_progress_comes_from_the_adapter_and_stays_while_it_is_silent(self) -> None:
+        run = make_run()
+        seen = observed(jobs(run), progress={"sums": {"done": 7, "total": 9}})
+        found = status_of(run, seen)
+        assert found["progress"] == "7/9"
+        silent = make_run(status=found)
+        assert status_of(silent, observed(jobs(run)))["progress"] == "7/9"
+
+    def test_progress_of_another_job_is_forgotten(self) -> None:
+        other = {"name": "sums", "job": "other", "progress": {"done": 7}}
+        run = make_run(status={"evaluations": [other]})
+        assert status_of(run, observed(jobs(run)))["progress"] == "0/?"
+
+    def test_pods_of_another_job_are_not_heard(self) -> None:
+        run = make_run()
+        stranger = scored_pod(make_run("other"))
+        found = status_of(run, observed(jobs(run, **COMPLETE), [stranger]))
+        assert found["evaluations"][0]["failure"]["reason"] == "Unscored"
+
+    def test_judging_twice_changes_nothing(self) -> None:
+        run = make_run(gate=GATE)
+        seen = observed(jobs(run, **COMPLETE), [scored_pod(run)])
+        once = status_of(run, seen)
+        again = make_run(gate=GATE, status=once | {"observedGeneration": 1})
+        assert judge(again, seen, SETTINGS, NOW + timedelta(minutes=1))[1] == once
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        ([{"done": 1, "total": 2}, {"done": 3, "total": 4}], "4/6"),
+        ([{"done": 1, "total": 2}, {"done": 3}], "4/?"),
+        ([{"done": 0, "total": 0}], "0/0"),
+    ],
+)
+def test_progress_adds_up(counts: list[Manifest], shown: str) -> None:
+    assert progress([Evaluated({"progress": count}) for count in counts]) == shown
+
+
+@pytest.mark.parametrize(
+    ("results", "shown"),
+    [([], None), ([SCORE], "0.5000 ± 0.0100"), ([SCORE | {"stderr": None}], "0.5000")],
+)
+def test_the_headline_is_the_first_score(results: list[Manifest], shown: str | None) -> None:
+    assert headline([Evaluated({}), Evaluated({"results": results})]) == shown
+
+
+class TestNextLook:
+    def test_a_running_pod_is_looked_at_again_for_its_progress(self) -> None:
+        run = make_run(ttlSecondsAfterFinished=60)
+        seen = observed(pods=[make_pod()])
+        assert next_look(run, seen, SETTINGS, {}, NOW) == timedelta(seconds=5)
+
+    def test_a_run_that_stays_is_not_looked_at_again(self) -> None:
+        assert next_look(make_run(), observed(), SETTINGS, {"completionTime": STAMP}, NOW) is None
+
+    def test_a_run_that_goes_is_looked_at_when_its_time_has_come(self) -> None:
+        run = make_run(ttlSecondsAfterFinished=60)
+        status = {"completionTime": STAMP}
+        assert next_look(run, observed(), SETTINGS, status, NOW) == timedelta(seconds=60)
+        late = NOW + timedelta(hours=1)
+        assert next_look(run, observed(), SETTINGS, status, late) == timedelta(seconds=1)
+
+    @pytest.mark.parametrize(
+        ("ttl", "status", "left"),
+        [
+            (None, {"completionTime": STAMP}, None),
+            (60, {}, None),
+            (0, {"completionTime": STAMP}, timedelta(0)),
+            (60, {"completionTime": STAMP}, timedelta(seconds=60)),
+        ],
+        ids=["stays", "runs", "at once", "in a minute"],
+    )
+    def test_the_time_left(self, ttl: int | None, status: Manifest, left: Any) -> None:
+        spec: dict[str, Any] = {} if ttl is None else {"ttlSecondsAfterFinished": ttl}
+        assert time_to_live(make_run(**spec), status, NOW) == left
+
+
+def test_the_builder_s_model_is_the_one_that_is_asked_for() -> None:
+    assert READY.upstream
+    assert READY.upstream.model == MODEL["servedName"]
