@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.provider import control_plane, pki
+from tests.provider import control_plane, pki, web
 from tests.provider.binaries import binary
-from tests.provider.commands import succeeds
 from tests.provider.control_plane import FIRST_SERVICE_IP, Endpoints
 from tests.provider.locking import locked
 from tests.provider.process_table import ProcessTable
@@ -41,10 +40,13 @@ def up(state: Path, prefix: Sequence[str] = ()) -> Path:
     kubeconfig = state / "kubeconfig"
     with locked(state / "lock"):
         if not running(state):
-            programs = {name: binary(name) for name in (*PROCESSES, "kubectl")}
+            programs = {name: binary(name) for name in PROCESSES}
             table.stop()
-            kubeconfig.write_text(_start(table, programs, prefix))
-            table.wait("kube-apiserver", lambda: ready(programs["kubectl"], kubeconfig), 60)
+            kubeconfig.unlink(missing_ok=True)  # present means ready
+            at = Endpoints(LOCALHOST, *_free_ports(3))
+            text = _start(table, programs, at, prefix)
+            table.wait("kube-apiserver", lambda: ready(at, state / "pki"), 60)
+            kubeconfig.write_text(text)
     return kubeconfig
 
 
@@ -62,16 +64,15 @@ def down(state: Path) -> None:
         (state / "kubeconfig").unlink(missing_ok=True)
 
 
-def ready(kubectl: Path, kubeconfig: Path) -> bool:
+def ready(at: Endpoints, certificates: Path) -> bool:
     """Whether the apiserver says that it is."""
-    return succeeds(
-        kubectl, "--kubeconfig", kubeconfig, "--request-timeout=5s", "get", "--raw", "/readyz"
-    )
+    return web.get(f"{at.apiserver_url}/readyz", authority=certificates / "ca.crt") is not None
 
 
-def _start(table: ProcessTable, programs: dict[str, Path], prefix: Sequence[str]) -> str:
-    """Start both on ports that are free now; returns the kubeconfig's text."""
-    at = Endpoints(LOCALHOST, *_free_ports(3))
+def _start(
+    table: ProcessTable, programs: dict[str, Path], at: Endpoints, prefix: Sequence[str]
+) -> str:
+    """Start both; returns the kubeconfig's text."""
     certificates = table.state / "pki"
     if not certificates.exists():
         server = pki.server("apiserver", LOCALHOST, FIRST_SERVICE_IP)

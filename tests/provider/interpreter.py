@@ -46,10 +46,11 @@ class Interpreter:
 
 def choose(candidates: Iterable[Interpreter]) -> Interpreter:
     """The first that fits."""
-    seen = list(candidates)
-    for candidate in seen:
+    seen = []
+    for candidate in candidates:
         if candidate.fits:
             return candidate
+        seen.append(candidate)
     raise UnavailableError(
         f"no CPython {MINOR} with a shared libpython outside /usr to copy into the base image "
         f"(seen: {', '.join(each.prefix for each in seen) or 'none'}): "

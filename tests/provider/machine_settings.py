@@ -46,7 +46,7 @@ def uv_configuration(environment: Mapping[str, str]) -> str:
     """uv brings its own authorities unless it is told to use the system's."""
     index = environment.get("UV_DEFAULT_INDEX") or environment.get("PIP_INDEX_URL")
     line = f'[[index]]\nurl = "{index}"\ndefault = true\n' if index else ""
-    return f"native-tls = true\n{line}"
+    return f"system-certs = true\n{line}"
 
 
 def _pip_files(environment: Mapping[str, str]) -> list[Path]:

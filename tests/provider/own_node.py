@@ -97,7 +97,6 @@ def _start(programs: dict[str, Path]) -> None:
     """In order: kubelet wants a containerd without the containers of an earlier cluster."""
     processes = table()
     prefix = inside(processes.recorded()[HOLDER].pid)
-    kubectl = programs["kubectl"]
     argv = commands(programs, node_state())
     had_kubelet = (node_state() / "processes" / "kubelet").exists()
     for name in ("etcd", "kube-apiserver", "containerd", "registry"):
@@ -107,10 +106,10 @@ def _start(programs: dict[str, Path]) -> None:
     processes.wait("containerd", lambda: containers.answers(node_state()), 30)
     if not had_kubelet:
         containers.clear(node_state())
-    processes.wait("kube-apiserver", lambda: ready(kubectl, kubeconfig()), 90)
+    processes.wait("kube-apiserver", lambda: ready(node_config.ENDPOINTS, node_state() / "pki"), 90)
     for name, command in argv.items():
         processes.ensure(name, [*prefix, *command])
-    _wait_ready(processes, kubectl)
+    _wait_ready(processes, programs["kubectl"])
 
 
 def _wait_ready(processes: ProcessTable, kubectl: Path) -> None:

@@ -1,10 +1,8 @@
 """The node's registry: what is in it, and how it gets there."""
 
 import json
-import urllib.error
-import urllib.request
 
-from tests.provider import store
+from tests.provider import store, web
 from tests.provider.network import REGISTRY
 
 _MANIFESTS = (
@@ -29,7 +27,10 @@ def image_id(name: str) -> str | None:
     """The digest of the configuration of the image under this name; None where there is none."""
     repository, tag = repository_and_tag(name)
     manifest = _get(f"{repository}/manifests/{tag}")
-    return manifest["config"]["digest"].removeprefix("sha256:") if manifest else None
+    if manifest is None:
+        return None
+    digest: str = json.loads(manifest)["config"]["digest"]
+    return digest.removeprefix("sha256:")
 
 
 def push(name: str) -> bool:
@@ -46,13 +47,5 @@ def push(name: str) -> bool:
     return True
 
 
-def _get(path: str) -> dict[str, dict[str, str]] | None:
-    request = urllib.request.Request(f"http://{REGISTRY}/v2/{path}", headers={"Accept": _MANIFESTS})
-    # The registry is one cable away, whatever proxy the machine uses for the rest of the world.
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(request, timeout=5) as response:
-            found: dict[str, dict[str, str]] = json.load(response)
-    except (urllib.error.URLError, TimeoutError):
-        return None
-    return found
+def _get(path: str) -> bytes | None:
+    return web.get(f"http://{REGISTRY}/v2/{path}", accept=_MANIFESTS)
