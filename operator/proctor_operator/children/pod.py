@@ -26,7 +26,8 @@ CONTAINER_SECURITY: Manifest = {
 }
 SCRATCH = "scratch"
 SCRATCH_VOLUME: Manifest = {"name": SCRATCH, "emptyDir": {}}
-SCRATCH_MOUNT: Manifest = {"name": SCRATCH, "mountPath": "/scratch"}
+# At /tmp, which Triton writes to whatever TMPDIR says.
+SCRATCH_MOUNT: Manifest = {"name": SCRATCH, "mountPath": "/tmp"}  # noqa: S108
 
 
 def variable(prefix: str, name: str) -> str:

@@ -13,6 +13,7 @@ import sysconfig
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,12 @@ CONNECTIONS = 256
 NO_TIMEOUT_SECONDS = 24 * 3600.0
 """A long generation in a long queue is no error: whoever asked decides when to give up."""
 
+SOCKET_PATH_LIMIT = 107
+"""Bytes of a Unix socket's path (sockaddr_un.sun_path, less the final zero)."""
+
+LONGEST_SOCKET_NAME = 60
+"""What pytriton appends to the workspace: the model's name and a suffix."""
+
 UNHEALTHY_PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -56,7 +63,8 @@ class TritonTransport:
         self._max_batch_size = max_batch_size
         self._client: InferenceServerClient | None = None
         share_libpython()
-        self._triton = Triton(config=triton_config(addresses))
+        self._workspace = TemporaryDirectory(prefix="triton-", dir=socket_root())
+        self._triton = Triton(config=triton_config(addresses), workspace=self._workspace.name)
         self._triton.bind(
             model_name=self._model,
             infer_func=[self._infer] * INSTANCES,
@@ -75,6 +83,7 @@ class TritonTransport:
     def stop(self) -> None:
         """Stop the server."""
         self._triton.stop()
+        self._workspace.cleanup()
 
     async def _infer(self, requests: Sequence[Any]) -> list[dict[str, np.ndarray[Any, Any]]]:
         """Answer one of Triton's batches; runs in pytriton's threads."""
@@ -175,6 +184,12 @@ def triton_config(addresses: Addresses) -> TritonConfig:
         grpc_port=addresses.triton_grpc,
         metrics_port=addresses.triton_metrics,
     )
+
+
+def socket_root() -> str:
+    """The temporary directory, unless sockets below it would have too long a path: then /tmp."""
+    wanted = gettempdir()
+    return wanted if len(wanted) + LONGEST_SOCKET_NAME < SOCKET_PATH_LIMIT else "/tmp"  # noqa: S108  the directory made in it is private
 
 
 def share_libpython() -> None:
