@@ -1,0 +1,197 @@
+"""The whole serving process, as the pod runs it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+START_SECONDS = 180
+"""Generous: the imports alone take a minute on a machine that does much else."""
+
+PORTS = ("PORT_HTTP", "PORT_TRITON_HTTP", "PORT_TRITON_GRPC", "PORT_TRITON_METRICS")
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [s.getsockname()[1] for s in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Server:
+    def __init__(self, checkpoint: Path, tokenizer: Path, home: Path, *more: str) -> None:
+        ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+        self.url = f"http://127.0.0.1:{ports['PORT_HTTP']}"
+        self.triton = f"127.0.0.1:{ports['PORT_TRITON_HTTP']}"
+        self.last_words = home / "termination-log"
+        self.log = home / "log"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "BIND_ADDRESS": "127.0.0.1",
+            "TERMINATION_MESSAGE_PATH": str(self.last_words),
+            **ports,
+        }
+        arguments = [
+            f"--checkpoint={checkpoint}",
+            f"--tokenizer={tokenizer}",
+            "--served-model-name=tiny",
+            *more,
+        ]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "proctor_runtime", "serve", *arguments],
+            env=environment,
+            stdout=self.log.open("wb"),
+            stderr=subprocess.STDOUT,
+            cwd=home,
+        )
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if httpx.get(f"{self.url}/v1/health/ready", timeout=20).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.2)
+        raise AssertionError(self.log.read_text())
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def serving(checkpoint: Path, tokenizer: Path, home: Path, *more: str) -> Iterator[Server]:
+    server = Server(checkpoint, tokenizer, home, *more)
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(
+    checkpoint: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("home")
+    with serving(checkpoint, tokenizer_folder, home, "--transport=triton") as server:
+        yield server
+
+
+BODY = {"model": "tiny", "temperature": 0}
+MIXED: list[dict[str, Any]] = [
+    {"prompt": "1 + 1 =", "max_tokens": 4},
+    {"prompt": "1 + 1 = 2", "max_tokens": 1, "echo": True, "logprobs": 1},
+    {"prompt": [[10, 11, 12], [13, 14]], "max_tokens": 1, "echo": True, "logprobs": 1},
+    {"prompt": "abc", "max_tokens": 9, "temperature": 0.8, "seed": 3, "top_p": 0.9},
+    {"prompt": "abc", "max_tokens": 9, "temperature": 1.2, "seed": 4, "top_k": 7},
+    {"prompt": "a long prompt that pads the others", "max_tokens": 20},
+    {"prompt": "xyz", "max_tokens": 0, "echo": True, "logprobs": 2},
+]
+
+
+async def complete(client: httpx.AsyncClient, body: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await client.post("/v1/completions", json={**BODY, **body})
+    assert answer.status_code == 200, answer.text
+    choices: list[dict[str, Any]] = answer.json()["choices"]
+    return choices
+
+
+def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert one["text"] == other["text"]
+    assert one["finish_reason"] == other["finish_reason"]
+    if one["logprobs"]:
+        mine, theirs = one["logprobs"]["token_logprobs"], other["logprobs"]["token_logprobs"]
+        assert [v for v in mine if v is not None] == pytest.approx(
+            [v for v in theirs if v is not None], abs=1e-5
+        )
+
+
+async def test_concurrent_mixed_requests_are_answered_as_if_alone(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=120) as client:
+        alone = [await complete(client, body) for body in MIXED]
+        together = await asyncio.gather(*[complete(client, body) for body in MIXED * 3])
+    for i, choices in enumerate(together):
+        for one, other in zip(choices, alone[i % len(MIXED)], strict=True):
+            assert_same(one, other)
+
+
+def test_stock_lm_evals_remote_tokenizer(server: Server) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from lm_eval.utils import RemoteTokenizer, check_remote_tokenizer_support
+
+    url = f"{server.url}/v1/completions"
+    assert check_remote_tokenizer_support(url, timeout=30)
+    tokenizer = RemoteTokenizer(url)
+    assert tokenizer.decode(tokenizer.encode("2+2")) == "2+2"
+    assert (tokenizer.eos_token, tokenizer.eos_token_id) == ("</s>", 1)
+    rendered = tokenizer.apply_chat_template([{"role": "user", "content": "hi"}])
+    assert rendered == "[user]hi[assistant]"
+    tokenizer.session.close()
+
+
+def test_the_engine_describes_itself(server: Server) -> None:
+    described = httpx.get(f"{server.url}/v1/engine").json()
+    assert described["transport"] == "triton"
+    assert described["engine"] == "megatron-core"
+    assert described["checkpointDigest"].startswith("sha256:")
+
+
+def test_tritons_own_port_takes_the_same_requests(server: Server) -> None:
+    ready = httpx.get(f"http://{server.triton}/v2/models/tiny/ready")
+    assert ready.status_code == 200
+    rows = ['{"prompt": [5, 6], "max_new_tokens": 2}', "no request"]
+    column = {"name": "request", "shape": [2, 1], "datatype": "BYTES", "data": rows}
+    url = f"http://{server.triton}/v2/models/tiny/infer"
+    good, bad = httpx.post(url, json={"inputs": [column]}).json()["outputs"][0]["data"]
+    assert '"finish":"length"' in good
+    assert "ValidationError" in bad
+
+
+def test_sigterm_drains_and_exits_0(server: Server) -> None:
+    async def ask_and_terminate() -> list[dict[str, Any]]:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+            body = {"prompt": "drain", "max_tokens": 80}
+            answer = asyncio.create_task(complete(client, body))
+            await asyncio.sleep(0.1)
+            server.process.send_signal(signal.SIGTERM)
+            return await answer
+
+    assert asyncio.run(ask_and_terminate())[0]["finish_reason"] in {"length", "stop"}
+    assert server.process.wait(60) == 0, server.log.read_text()
+    assert not server.last_words.exists()
+
+
+def test_a_dead_rank_ends_the_server(
+    checkpoint: Path, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    split = ("--transport=in-process", "--pipeline-parallel=2")
+    with serving(checkpoint, tokenizer_folder, tmp_path, *split) as server:
+        os.kill(follower_of(server.process.pid), signal.SIGKILL)
+        assert server.process.wait(30) == 1
+    assert '"RuntimeCrashed"' in server.last_words.read_text()
+    assert "rank-1" in server.last_words.read_text()
+
+
+def follower_of(pid: int) -> int:
+    """Return the child that multiprocessing spawned."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    commands = {int(c): Path(f"/proc/{c}/cmdline").read_text() for c in children}
+    return next(child for child, command in commands.items() if "spawn_main" in command)
