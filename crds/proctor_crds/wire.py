@@ -56,6 +56,8 @@ class RunSpec(Model):
     model: str
     """The served model name to put in each request."""
     endpoint_type: Literal["completions", "chat"] = "completions"
+    context_length: int | None = None
+    """Most tokens of prompt and completion together that the target takes, where known."""
     seed: int = 1234
     params: HarnessParams = HarnessParams()
 

@@ -77,7 +77,9 @@ async def reconcile_run(
     refusal = await act(steps, cluster)
     conditions, fields = runs.judge(owner, observed, settings, now)
     left = runs.time_to_live(owner, fields, now)
-    if left is not None and left <= timedelta(0):
+    # Not before its outcome was written once, for those who wait for it.
+    told = fields.get("completionTime") == owner.status.get("completionTime")
+    if told and left is not None and left <= timedelta(0):
         await cluster.delete(owner.ref)
     again = runs.next_look(owner, observed, settings, fields, now)
     return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields, again)

@@ -50,7 +50,9 @@ def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget
         words = f"ModelDeployment {name} does not exist; the run starts when it appears"
         return ObservedTarget(waiting(Reason.DEPLOYMENT_NOT_FOUND, words))
     identity = digest({key: found["spec"].get(key) for key in SCORES_DEPEND_ON})
-    upstream = Upstream(url, found["spec"]["model"]["servedName"], identity)
+    context = found["spec"].get("engine", {}).get("maxSequenceLength")
+    served = found["spec"]["model"]["servedName"]
+    upstream = Upstream(url, served, identity, context_length=context)
     return ObservedTarget(readiness(name, found), upstream, found)
 
 

@@ -34,6 +34,7 @@ class Upstream:
     model: str
     identity: str = ""
     """Stands for all of the target that scores depend on: another identity, another Job."""
+    context_length: int | None = None
     api_key: SecretKeyRef | None = None
 
 
@@ -76,7 +77,7 @@ def pod_template(
     """Harness and adapter, the artifacts between them."""
     image = settings.harness_images[evaluation.harness]
     spec = pod_spec(
-        [harness(owner, evaluation, upstream.model, image)],
+        [harness(owner, evaluation, upstream, image)],
         volumes(owner.spec, evaluation),
         initContainers=[adapter(owner, evaluation, upstream, image)],
         restartPolicy="Never",
@@ -124,13 +125,14 @@ def datasets_mount(evaluation: Evaluation) -> list[Manifest]:
     return [mount | ({"subPath": path} if path else {})]
 
 
-def harness(owner: Run, evaluation: Evaluation, model: str, image: str) -> Manifest:
+def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> Manifest:
     """The container that asks; it has no key, no token, and no way but the adapter."""
     spec = RunSpec(
         harness=evaluation.harness,
         tasks=evaluation.tasks,
-        model=model,
+        model=upstream.model,
         endpoint_type=evaluation.endpoint_type,
+        context_length=upstream.context_length,
         params=evaluation.params,
     )
     env = {

@@ -113,7 +113,7 @@ def _chat(run: RunSpec, workspace: Workspace) -> dict[str, Any]:
 
 
 def _max_length(run: RunSpec) -> dict[str, int]:
-    given = run.params.extra.get("maxLength")
+    given = run.params.extra.get("maxLength", run.context_length)
     return {} if given is None else {"max_length": int(given)}
 
 
