@@ -1,0 +1,212 @@
+"""The seven stages on a cluster that is a dictionary."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.builders import EVALUATION, NOW, STAMP, condition_of, deployment_manifest, run_manifest
+
+from proctor_operator.cluster import Event, Manifest, Ref, Rejected
+from proctor_operator.reconcile import reconcile
+from proctor_operator.routing import Key
+from proctor_operator.settings import Settings
+
+
+@dataclass
+class Memory:
+    """A `Cluster` without controllers: objects are what was applied."""
+
+    objects: dict[Ref, Manifest] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    statuses: list[Manifest] = field(default_factory=list)
+    refused: frozenset[str] = frozenset()
+
+    async def get(self, ref: Ref) -> Manifest | None:
+        return self.objects.get(ref)
+
+    async def list(
+        self, api_version: str, kind: str, namespace: str, labels: Mapping[str, str]
+    ) -> list[Manifest]:
+        wanted = (api_version, kind, namespace)
+        found = [
+            m for r, m in self.objects.items() if (r.api_version, r.kind, r.namespace) == wanted
+        ]
+        return [m for m in found if labels.items() <= m["metadata"].get("labels", {}).items()]
+
+    async def apply(self, manifest: Manifest) -> Manifest:
+        if manifest["kind"] in self.refused:
+            raise Rejected("exceeded quota")
+        self.objects[Ref.of(manifest)] = manifest
+        return manifest
+
+    async def apply_status(self, manifest: Manifest) -> Manifest:
+        self.statuses.append(manifest["status"])
+        self.objects[Ref.of(manifest)]["status"] = manifest["status"]
+        return manifest
+
+    async def delete(self, ref: Ref) -> None:
+        self.objects.pop(ref, None)
+
+    async def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:  # noqa: ARG002
+        return None
+
+    def service_url(self, namespace: str, name: str, port: int) -> str:
+        return f"http://{name}.{namespace}:{port}"
+
+
+def holding(*manifests: Manifest, refused: str = "") -> Memory:
+    """A cluster that holds these objects."""
+    objects = {Ref.of(manifest): manifest for manifest in manifests}
+    return Memory(objects, refused=frozenset(filter(None, [refused])))
+
+
+async def reconciled(cluster: Memory, manifest: Manifest, now: datetime = NOW) -> timedelta | None:
+    """One look at an object."""
+    return await reconcile(Key.of(manifest), cluster, Settings(), now)
+
+
+def kinds(cluster: Memory) -> list[str]:
+    """Kinds of all objects."""
+    return sorted(ref.kind for ref in cluster.objects)
+
+
+EXTERNAL = {"endpoint": {"url": "http://host", "model": "m"}}
+ENDED = {"name": "sums", "job": "j", "progress": {"done": 1, "total": 1}, "completionTime": STAMP}
+
+
+async def test_a_deployment_gets_its_children_and_a_status() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    assert kinds(cluster) == ["Deployment", "ModelDeployment", "Service"]
+    (status,) = cluster.statuses
+    assert status["observedGeneration"] == 1
+    assert condition_of(status["conditions"], "Accepted")["status"] == "True"
+
+
+async def test_a_run_gets_its_jobs() -> None:
+    manifest = run_manifest(target=EXTERNAL, evaluations=[EVALUATION, EVALUATION | {"name": "b"}])
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    assert kinds(cluster) == ["EvaluationRun", "Job", "Job"]
+
+
+@pytest.mark.parametrize(
+    "manifest", [deployment_manifest(), run_manifest(target=EXTERNAL)], ids=str
+)
+async def test_once_settled_nothing_is_written_and_nothing_is_told(manifest: Manifest) -> None:
+    cluster = holding(manifest)
+    for _ in range(2):
+        await reconciled(cluster, manifest)
+    statuses, events = len(cluster.statuses), len(cluster.events)
+    before = dict(cluster.objects)
+    await reconciled(cluster, manifest, NOW + timedelta(hours=1))
+    assert (len(cluster.statuses), len(cluster.events)) == (statuses, events)
+    assert cluster.objects == before
+
+
+async def test_every_transition_is_told_once() -> None:
+    manifest = run_manifest()
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    assert [event.reason for event in cluster.events] == [
+        "SpecValid",
+        "DeploymentNotFound",
+        "WaitingForTarget",
+        "NotFinished",
+    ]
+
+
+async def test_a_child_that_is_deleted_comes_back() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    await cluster.delete(Ref("v1", "Service", "team", "demo"))
+    await reconciled(cluster, manifest)
+    assert "Service" in kinds(cluster)
+
+
+async def test_what_no_longer_is_or_ends_is_left_alone() -> None:
+    dying = run_manifest(target=EXTERNAL)
+    dying["metadata"]["deletionTimestamp"] = STAMP
+    cluster = holding(dying)
+    assert await reconciled(cluster, dying) is None
+    assert await reconciled(holding(), dying) is None
+    assert kinds(cluster) == ["EvaluationRun"]
+
+
+async def test_a_spec_that_cannot_be_read_is_told_and_starts_nothing() -> None:
+    manifest = run_manifest(target=EXTERNAL, evalutions=[])
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    (condition,) = cluster.statuses[0]["conditions"]
+    assert (condition["status"], condition["reason"]) == ("False", "SpecInvalid")
+    assert "did you mean evaluations?" in condition["message"]
+    assert kinds(cluster) == ["EvaluationRun"]
+
+
+async def test_a_spec_that_can_no_longer_be_read_keeps_its_scores() -> None:
+    status = {"evaluations": [ENDED], "score": "0.5", "observedGeneration": 1, "conditions": []}
+    manifest = run_manifest(target={}, status=status)
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    assert cluster.statuses[0]["evaluations"] == [ENDED]
+    assert cluster.statuses[0]["score"] == "0.5"
+
+
+async def test_a_child_that_is_refused_is_told_and_the_others_are_made() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest, refused="Service")
+    await reconciled(cluster, manifest)
+    accepted = condition_of(cluster.statuses[0]["conditions"], "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "ChildRejected")
+    assert accepted["message"] == "Service demo: exceeded quota"
+    assert "Deployment" in kinds(cluster)
+
+
+async def test_a_finished_run_goes_when_its_time_has_come() -> None:
+    status = {"evaluations": [ENDED], "observedGeneration": 1, "completionTime": STAMP}
+    manifest = run_manifest(target=EXTERNAL, ttlSecondsAfterFinished=60, status=status)
+    cluster = holding(manifest)
+    assert await reconciled(cluster, manifest) == timedelta(seconds=60)
+    assert kinds(cluster) == ["EvaluationRun"]
+    await reconciled(cluster, manifest, NOW + timedelta(seconds=60))
+    assert kinds(cluster) == []
+
+
+async def test_a_run_that_goes_at_once_tells_its_outcome_first() -> None:
+    status = {"evaluations": [ENDED], "observedGeneration": 1}
+    manifest = run_manifest(target=EXTERNAL, ttlSecondsAfterFinished=0, status=status)
+    cluster = holding(manifest)
+    assert await reconciled(cluster, manifest) == timedelta(seconds=1)
+    assert condition_of(cluster.statuses[0]["conditions"], "Succeeded")["status"] == "True"
+    await reconciled(cluster, manifest)
+    assert kinds(cluster) == []
+
+
+async def test_the_model_of_before_is_never_asked_in_the_name_of_the_new_one() -> None:
+    run, old = run_manifest(), deployment_manifest()
+    cluster = holding(run, old)
+    await reconciled(cluster, old)
+    serve(cluster)
+    await reconciled(cluster, old)
+    new = deployment_manifest(generation=2, engine={"dtype": "float32"}, status=old["status"])
+    cluster.objects[Ref.of(new)] = new
+    await reconciled(cluster, new)
+    await reconciled(cluster, run)
+    assert condition_of(new["status"]["conditions"], "Ready")["status"] == "False"
+    assert "Job" not in kinds(cluster)
+
+
+def serve(cluster: Memory) -> None:
+    """Do what the Deployment's controller does: one pod, ready."""
+    child = cluster.objects[Ref("apps/v1", "Deployment", "team", "demo")]
+    child["metadata"]["generation"] = 1
+    child["status"] = {"observedGeneration": 1} | dict.fromkeys(
+        ("replicas", "readyReplicas", "updatedReplicas"), 1
+    )
