@@ -1,5 +1,7 @@
 """Deployments, Jobs and Services, as the operator reads them."""
 
+import asyncio
+
 import pytest
 from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
@@ -51,6 +53,38 @@ async def test_a_changed_template_replaces_the_pods(subject: Subject) -> None:
     await until(subject.cluster, second, lambda d: d["status"].get("readyReplicas") == 1)
     (after,) = await pods_of(subject.cluster, subject.namespace)
     assert {"name": "EXTRA", "value": "1"} in after["spec"]["containers"][0]["env"]
+
+
+async def test_recreate_ends_the_old_pods_before_it_makes_new_ones(subject: Subject) -> None:
+    recreate = {"type": "Recreate"}
+    made = deployment(subject.namespace, server(subject.image), strategy=recreate)
+    made = await subject.cluster.apply(made)
+    await until(subject.cluster, made, holds("Available"))
+    (before,) = await pods_of(subject.cluster, subject.namespace)
+    changed = server(subject.image)
+    changed["env"].append({"name": "EXTRA", "value": "1"})
+    made = deployment(subject.namespace, changed, strategy=recreate)
+    await subject.cluster.apply(made)
+    while before["metadata"]["name"] in (names := await _pod_names(subject)):
+        assert len(names) == 1
+        await asyncio.sleep(0.02)
+    await some_pod(subject.cluster, subject.namespace, holds("Ready"))
+
+
+async def _pod_names(subject: Subject) -> set[str]:
+    pods = await pods_of(subject.cluster, subject.namespace)
+    return {pod["metadata"]["name"] for pod in pods}
+
+
+async def test_suspending_ends_a_pod_without_counting_it(subject: Subject) -> None:
+    main = server(subject.image)
+    made = await subject.cluster.apply(job(subject.namespace, main))
+    pod = await some_pod(subject.cluster, subject.namespace, holds("Ready"))
+    await subject.cluster.apply(job(subject.namespace, main, suspend=True))
+    await gone(subject.cluster, pod)
+    found = await until(subject.cluster, made, holds("Suspended"))
+    assert "failed" not in found["status"]
+    assert "active" not in found["status"]
 
 
 async def test_a_deployment_that_is_not_ready_says_so(subject: Subject) -> None:
