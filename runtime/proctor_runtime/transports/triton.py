@@ -43,6 +43,9 @@ NO_TIMEOUT_SECONDS = 24 * 3600.0
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (sockaddr_un.sun_path, less the final zero)."""
 
+LONGEST_NAME = 40
+"""Of Triton's model; long names make long socket paths."""
+
 LONGEST_SOCKET_NAME = 60
 """What pytriton appends to the workspace: the model's name and a suffix."""
 
@@ -64,7 +67,9 @@ class TritonTransport:
         self._client: InferenceServerClient | None = None
         share_libpython()
         self._workspace = TemporaryDirectory(prefix="triton-", dir=socket_root())
-        self._triton = Triton(config=triton_config(addresses), workspace=self._workspace.name)
+        # pytriton insists on making the folder itself.
+        workspace = Path(self._workspace.name, "w")
+        self._triton = Triton(config=triton_config(addresses), workspace=workspace)
         self._triton.bind(
             model_name=self._model,
             infer_func=[self._infer] * INSTANCES,
@@ -172,7 +177,7 @@ def completion_of(answer: Answer) -> Completion:
 
 def triton_name(model_name: str) -> str:
     """Return a name that Triton's URLs and files can carry."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in model_name)
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in model_name)[:LONGEST_NAME]
 
 
 def triton_config(addresses: Addresses) -> TritonConfig:

@@ -90,7 +90,7 @@ def die_with_parent() -> None:
 
 def repeat(source: "ModelSource", rank: int, port: int) -> None:
     """Run every batch that rank 0 runs."""
-    from torch.distributed.distributed_c10d import TCPStore  # noqa: PLC0415 - slow to import
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # noqa: PLC0415 - slow
 
     from proctor_runtime.engine.megatron.decoding import MegatronDecoding  # noqa: PLC0415
     from proctor_runtime.engine.megatron.engine import load_forward  # noqa: PLC0415
