@@ -18,11 +18,11 @@ from tests.runtime.batches import (
 )
 from tests.runtime.conftest import TINY, VOCABULARY, quiet
 
-# Megatron-Core warns of its own internal calls.
-pytestmark = pytest.mark.filterwarnings("ignore:.*tp_group is None:DeprecationWarning")
-
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.protocol import Completion, GenerateRequest, Sampling
+
+# Megatron-Core warns of its own internal calls.
+pytestmark = pytest.mark.filterwarnings("ignore:.*tp_group is None:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")

@@ -50,13 +50,14 @@ class Server:
             "--served-model-name=tiny",
             *more,
         ]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "proctor_runtime", "serve", *arguments],
-            env=environment,
-            stdout=self.log.open("wb"),
-            stderr=subprocess.STDOUT,
-            cwd=home,
-        )
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "proctor_runtime", "serve", *arguments],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=home,
+            )
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

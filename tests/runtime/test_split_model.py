@@ -6,10 +6,10 @@ import pytest
 from tests.runtime.batches import PROMPTS, SAMPLINGS, assert_close, generation, run, scoring
 from tests.runtime.conftest import quiet
 
+from proctor_runtime.engine.protocol import Completion
+
 # Megatron-Core warns of its own internal calls.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tp_group is None:DeprecationWarning")
-
-from proctor_runtime.engine.protocol import Completion
 
 GENERATIONS = [
     generation(prompt, new=6, sampling=sampling, prompt_logprobs=True)
