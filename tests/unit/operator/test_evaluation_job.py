@@ -59,7 +59,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "endpoint type": {"endpointType": "chat"},
     "another model": {"upstream": Upstream(UPSTREAM.url, "tiny", "abd")},
     "another url": {"upstream": Upstream("http://else", "tiny", "abc")},
-    "a key": {"upstream": Upstream(UPSTREAM.url, "tiny", "abc", KEY)},
+    "a key": {"upstream": Upstream(UPSTREAM.url, "tiny", "abc", api_key=KEY)},
 }
 
 

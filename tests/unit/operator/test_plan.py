@@ -13,10 +13,12 @@ from proctor_operator.plan import Desired, Plan, drifted, ending, plan
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
 values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner),
-    max_leaves=8,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner, max_size=2)
+    ),
+    max_leaves=5,
 )
-specs = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
+specs = st.dictionaries(st.sampled_from("abcd"), values, max_size=2)
 
 
 def named(name: str, spec: Any = None, **meta: Any) -> Manifest:
@@ -32,7 +34,7 @@ def named(name: str, spec: Any = None, **meta: Any) -> Manifest:
 @st.composite
 def states(draw: st.DrawFn) -> list[Manifest]:
     """Objects of different names."""
-    return [named(n, draw(specs)) for n in draw(st.sets(st.sampled_from("uvwxyz")))]
+    return [named(n, draw(specs)) for n in draw(st.sets(st.sampled_from("xyz")))]
 
 
 def carried_out(steps: Plan, observed: list[Manifest]) -> list[Manifest]:
@@ -42,7 +44,7 @@ def carried_out(steps: Plan, observed: list[Manifest]) -> list[Manifest]:
     return [m for ref, m in by_ref.items() if ref not in steps.delete]
 
 
-@given(states(), states(), st.sets(st.sampled_from("uvwxyz")))
+@given(states(), states(), st.sets(st.sampled_from("xyz")))
 def test_a_plan_carried_out_leaves_nothing_to_do(
     desired: list[Manifest], observed: list[Manifest], kept: set[str]
 ) -> None:

@@ -6,8 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.builders import EVALUATION, NOW, STAMP, condition_of, deployment_manifest, run_manifest
+from tests.builders import (
+    EVALUATION,
+    NOW,
+    STAMP,
+    condition_of,
+    deployment_manifest,
+    make_deployment,
+    make_pod,
+    make_run,
+    run_manifest,
+)
 
+from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Event, Manifest, Ref, Rejected
 from proctor_operator.reconcile import reconcile
 from proctor_operator.routing import Key
@@ -22,6 +33,7 @@ class Memory:
     events: list[Event] = field(default_factory=list)
     statuses: list[Manifest] = field(default_factory=list)
     refused: frozenset[str] = frozenset()
+    answers: dict[str, Any] = field(default_factory=dict)
 
     async def get(self, ref: Ref) -> Manifest | None:
         return self.objects.get(ref)
@@ -53,7 +65,7 @@ class Memory:
         self.events.append(event)
 
     async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:  # noqa: ARG002
-        return None
+        return self.answers.get(path)
 
     def service_url(self, namespace: str, name: str, port: int) -> str:
         return f"http://{name}.{namespace}:{port}"
@@ -210,3 +222,31 @@ def serve(cluster: Memory) -> None:
     child["status"] = {"observedGeneration": 1} | dict.fromkeys(
         ("replicas", "readyReplicas", "updatedReplicas"), 1
     )
+
+
+async def test_what_a_ready_server_says_of_itself_is_told() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest, make_pod(ready=True, labels=owner_labels(make_deployment())))
+    cluster.answers["/v1/engine"] = {"checkpointDigest": "sha256:1"}
+    await reconciled(cluster, manifest)
+    assert cluster.statuses[0]["checkpointDigest"] == "sha256:1"
+
+
+@pytest.mark.parametrize("answer", [None, [], "text"], ids=repr)
+async def test_an_answer_that_makes_no_sense_is_none(answer: Any) -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest, make_pod(ready=True, labels=owner_labels(make_deployment())))
+    cluster.answers["/v1/engine"] = answer
+    await reconciled(cluster, manifest)
+    assert "engine" not in cluster.statuses[0]
+
+
+@pytest.mark.parametrize(("answer", "shown"), [({"done": 3, "total": 9}, "3/9"), (None, "0/?")])
+async def test_a_running_pod_is_asked_for_its_progress(answer: Any, shown: str) -> None:
+    manifest = run_manifest(target=EXTERNAL)
+    labels = owner_labels(make_run()) | {EVALUATION_LABEL: "sums"}
+    cluster = holding(manifest, make_pod(labels=labels))
+    cluster.answers["/progress"] = answer
+    await reconciled(cluster, manifest)
+    assert await reconciled(cluster, manifest) == timedelta(seconds=5)
+    assert cluster.statuses[-1]["progress"] == shown

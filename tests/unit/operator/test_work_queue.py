@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proctor_operator.cluster import ClusterError
@@ -158,7 +158,6 @@ schedules = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(schedules, st.integers(1, 4))
 async def test_no_schedule_loses_a_key_or_doubles_it(
     schedule: list[tuple[int, int, str]], workers: int
