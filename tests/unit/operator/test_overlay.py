@@ -4,10 +4,12 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proctor_operator.children.overlay import overlaid
+
+few = settings(max_examples=25)
 
 CASES: dict[str, tuple[Any, Any, Any]] = {
     "a scalar is replaced": ({"a": 1}, {"a": 2}, {"a": 2}),
@@ -73,12 +75,14 @@ def test_merging(base: Any, patch: Any, merged: Any) -> None:
     assert overlaid(base, patch) == merged
 
 
+@few
 @given(objects, objects)
 def test_the_same_overlay_twice_is_the_overlay_once(base: Any, patch: Any) -> None:
     once = overlaid(base, patch)
     assert overlaid(once, patch) == once
 
 
+@few
 @given(objects, objects)
 def test_neither_side_is_changed(base: Any, patch: Any) -> None:
     before = deepcopy((base, patch))
@@ -86,6 +90,7 @@ def test_neither_side_is_changed(base: Any, patch: Any) -> None:
     assert (base, patch) == before
 
 
+@few
 @given(objects)
 def test_an_empty_overlay_changes_nothing_but_nulls(base: Any) -> None:
     assert overlaid(base, {}) == {k: v for k, v in base.items() if v is not None}

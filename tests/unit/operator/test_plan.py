@@ -4,11 +4,13 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.plan import Desired, Plan, drifted, ending, plan
+
+few = settings(max_examples=25)
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
 values = st.recursive(
@@ -44,6 +46,7 @@ def carried_out(steps: Plan, observed: list[Manifest]) -> list[Manifest]:
     return [m for ref, m in by_ref.items() if ref not in steps.delete]
 
 
+@few
 @given(states(), states(), st.sets(st.sampled_from("xyz")))
 def test_a_plan_carried_out_leaves_nothing_to_do(
     desired: list[Manifest], observed: list[Manifest], kept: set[str]
@@ -53,6 +56,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(
     assert plan(wanted, after) == Plan([], [])
 
 
+@few
 @given(states(), states())
 def test_nothing_is_both_applied_and_deleted(
     desired: list[Manifest], observed: list[Manifest]
@@ -61,12 +65,14 @@ def test_nothing_is_both_applied_and_deleted(
     assert {Ref.of(m) for m in steps.apply}.isdisjoint(steps.delete)
 
 
+@few
 @given(specs, specs)
 def test_what_holds_all_that_is_desired_has_not_drifted(desired: Any, more: Any) -> None:
     superset = more | desired
     assert drifted(named("a", desired), named("a", superset) | {"status": {}}) is None
 
 
+@few
 @given(states())
 def test_order_is_kept(desired: list[Manifest]) -> None:
     assert plan(Desired(desired), []).apply == desired

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import MODEL, make_deployment
 
@@ -12,6 +12,8 @@ from proctor_operator.children.serving import children, deployment, pod_template
 from proctor_operator.cluster import Manifest
 from proctor_operator.plan import Desired, Plan, plan
 from proctor_operator.settings import Settings
+
+few = settings(max_examples=25)
 
 SETTINGS = Settings()
 
@@ -94,6 +96,7 @@ def test_the_overlay_cannot_touch_labels(overlay: Any) -> None:
 names = st.from_regex(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 
 
+@few
 @given(names, st.integers(0, 1000), st.sampled_from([0, 1, 8]))
 def test_children_as_desired_need_nothing(name: str, replicas: int, gpus: int) -> None:
     split = {"parallelism": {"tensor": max(gpus, 1)}, "gpusPerNode": gpus}

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import NOW, STAMP
 
@@ -21,6 +21,8 @@ from proctor_operator.status import (
     timestamp,
     transitions,
 )
+
+few = settings(max_examples=25)
 
 REGARDING = {"kind": "EvaluationRun", "metadata": {"name": "run"}}
 LATER = NOW + timedelta(hours=1)
@@ -48,6 +50,7 @@ def test_a_new_condition_begins_now() -> None:
     ]
 
 
+@few
 @given(conditions)
 def test_a_condition_whose_status_stays_keeps_its_time(judged: list[Condition]) -> None:
     before = merged(judged, [], 1, NOW)
@@ -57,6 +60,7 @@ def test_a_condition_whose_status_stays_keeps_its_time(judged: list[Condition]) 
     assert [c["message"] for c in after] == ["other"] * len(judged)
 
 
+@few
 @given(conditions, conditions)
 def test_a_condition_whose_status_changes_begins_now(
     before: list[Condition], judged: list[Condition]
@@ -68,6 +72,7 @@ def test_a_condition_whose_status_changes_begins_now(
         assert condition["lastTransitionTime"] == (STAMP if kept else timestamp(LATER))
 
 
+@few
 @given(conditions)
 def test_what_did_not_change_is_no_event(judged: list[Condition]) -> None:
     stored = merged(judged, [], 1, NOW)
