@@ -62,13 +62,19 @@ def kubeconfig(tier: TierOption = Tier.NODE, state: StateOption = None) -> None:
 @app.command()
 def status(tier: TierOption = Tier.NODE, state: StateOption = None) -> None:
     """What runs."""
-    own = own_node.table() if tier is Tier.NODE else ProcessTable(_apiserver_state(state))
-    title = str(cluster.source()) if tier is Tier.NODE else "apiserver"
+    if tier is Tier.NODE:
+        own, title = own_node.table(), str(cluster.source())
+        where, ready = cluster.kubeconfig(), cluster.running()
+    else:
+        own, title = ProcessTable(_apiserver_state(state)), "apiserver"
+        where, ready = own.state / "kubeconfig", apiserver_tier.running(own.state)
     shown = Table("process", "pid", "", "log", title=title)
     for name, process in own.recorded().items():
         word = "[green]runs[/]" if process.alive else "[red]ended[/]"
         shown.add_row(name, str(process.pid), word, str(own.log(name)))
-    Console().print(shown)
+    console = Console()
+    console.print(shown)
+    console.print(f"{'ready' if ready else 'down'}: KUBECONFIG={where}", soft_wrap=True)
 
 
 @app.command()

@@ -120,8 +120,10 @@ def _load_into_own_node(name: str) -> None:
         store.buildah("pull", "--quiet", f"docker-daemon:{name}")
     if store.image_id(name) is None:
         raise FailedError(f"{name} was not built here: python -m tests.provider build-image {name}")
-    if registry.push(name):
-        containers.pull(node_state(), store.qualified(name))
+    registry.push(name)
+    image = store.qualified(name)
+    if not containers.has(node_state(), image, registry.manifest_digest(name)):
+        containers.pull(node_state(), image)
 
 
 def _given() -> Path:

@@ -16,6 +16,11 @@ def clear(state: Path) -> None:
         run(*_ctr(state), "containers", "delete", *names)
 
 
+def has(state: Path, image: str, digest: str) -> bool:
+    """Whether the node's image of this name is the one with this digest."""
+    return digest in run(*_ctr(state), "images", "list", f"name=={image}")
+
+
 def pull(state: Path, image: str) -> None:
     """Have the node hold the registry's present image, so that a rebuilt tag is not stale.
 
