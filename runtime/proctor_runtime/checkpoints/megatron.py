@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.checkpoint.api import CheckpointException
 
 from proctor_crds.reasons import Reason
 from proctor_runtime.checkpoints.safety import refuse_foreign_code, safe_common_types
@@ -96,7 +97,7 @@ def load(model: Any, root: Path) -> None:
         with torch.serialization.safe_globals(safe_common_types(folder / "common.pt")):
             state = dist_checkpointing.load(wanted, str(folder))
         model.load_state_dict({key: state[key] for key in wanted}, strict=False)
-    except (CheckpointingException, *UNREADABLE) as error:
+    except (CheckpointingException, CheckpointException, *UNREADABLE) as error:
         raise RejectedError(
             Reason.CHECKPOINT_CORRUPT, f"{folder} cannot be loaded: {first_line(error)}"
         ) from error
@@ -106,8 +107,11 @@ UNREADABLE = (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.Unpi
 """What PyTorch raises on truncated files, absent tensors and shapes that do not match."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return what a person needs of PyTorch's multi-rank, multi-line errors."""
+    if isinstance(error, CheckpointException):
+        failure, _ = next(iter(error.failures.values()))
+        return f"{type(failure).__name__}: {failure}".splitlines()[0]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 

@@ -11,7 +11,7 @@ from proctor_runtime.engine.megatron import followers
 from proctor_runtime.engine.megatron.decoding import MegatronDecoding
 from proctor_runtime.engine.megatron.forward import Forward
 from proctor_runtime.engine.megatron.model import build_model, device
-from proctor_runtime.engine.megatron.ranks import Ranks
+from proctor_runtime.engine.megatron.ranks import Ranks, leave
 from proctor_runtime.engine.megatron.source import ModelSource
 from proctor_runtime.engine.protocol import (
     EngineDeadError,
@@ -44,6 +44,7 @@ class MegatronEngine:
             self._forward = load_forward(source)
         except BaseException:
             self._followers.kill()
+            leave()
             raise
 
     @property
@@ -77,7 +78,7 @@ class MegatronEngine:
             self._followers.closing = True
             self._ranks.agree(None)
             self._followers.join()
-        self._ranks.leave()
+        leave()
 
 
 @dataclass

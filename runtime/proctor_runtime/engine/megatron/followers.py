@@ -32,15 +32,15 @@ class Followers:
             threading.Thread(target=self._watch, name="followers", daemon=True).start()
 
     def _watch(self) -> None:
-        wait([process.sentinel for process in self.processes])
+        ended = wait([process.sentinel for process in self.processes])
         if self.closing:
             return
         self.died = True
-        for process in self.processes:
-            process.join(0)
-        dead = {p.name: p.exitcode for p in self.processes if p.exitcode is not None}
+        dead = [process for process in self.processes if process.sentinel in ended]
+        for process in dead:
+            process.join()
         self.kill()
-        listing = ", ".join(f"{name} (exit code {code})" for name, code in dead.items())
+        listing = ", ".join(f"{process.name} (exit code {process.exitcode})" for process in dead)
         self._on_death(EngineDeadError(f"a rank of the model died: {listing}"))
 
     def kill(self) -> None:
@@ -94,7 +94,7 @@ def repeat(source: "ModelSource", rank: int, port: int) -> None:
 
     from proctor_runtime.engine.megatron.decoding import MegatronDecoding  # noqa: PLC0415
     from proctor_runtime.engine.megatron.engine import load_forward  # noqa: PLC0415
-    from proctor_runtime.engine.megatron.ranks import Ranks  # noqa: PLC0415
+    from proctor_runtime.engine.megatron.ranks import Ranks, leave  # noqa: PLC0415
 
     store = TCPStore("127.0.0.1", port, source.ranks, is_master=False)
     ranks = Ranks.join(rank, tensor=source.tensor, pipeline=source.pipeline, store=store)
@@ -103,4 +103,4 @@ def repeat(source: "ModelSource", rank: int, port: int) -> None:
     while batch := ranks.agree(nothing):
         for _ in MegatronDecoding(forward, ranks, batch):
             pass
-    ranks.leave()
+    leave()

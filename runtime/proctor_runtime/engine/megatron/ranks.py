@@ -67,7 +67,9 @@ class Ranks:
         dist.broadcast_object_list(box, src=source, group=self.control, device=cpu.CPU)
         return box[0]
 
-    def leave(self) -> None:
-        """Give the groups up."""
-        parallel_state.destroy_model_parallel()
+
+def leave() -> None:
+    """Give the groups up, as far as they were set up."""
+    parallel_state.destroy_model_parallel()
+    if dist.is_initialized():
         dist.destroy_process_group()
