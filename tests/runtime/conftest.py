@@ -52,16 +52,16 @@ def write_checkpoint(root: Path, args: Namespace) -> None:
 
         from proctor_runtime.checkpoints import megatron
         from proctor_runtime.engine.megatron.model import build_model
-        from proctor_runtime.engine.megatron.ranks import Ranks
+        from proctor_runtime.engine.megatron.ranks import Ranks, leave
 
-        ranks = Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())
+        Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())
         torch.manual_seed(0)
         model = build_model(args)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.15)
         megatron.save(model, args, root)
-        ranks.leave()
+        leave()
         assert not parallel_state.model_parallel_is_initialized()
 
 
