@@ -42,7 +42,7 @@ fix: setup ## Format, and mend what the linter can
 	$(PYTHON) -m ruff format .
 
 generate: setup ## Write the CRDs and docs/reasons.md from the API's types
-	$(PYTHON) -m proctor_crds crds charts/proctor/crds
+	$(PYTHON) -m proctor_crds crds charts/proctor/files/crds
 
 verify: generate ## Fail where a generated file is not what generating makes
 	git diff --exit-code -- crds charts docs/reasons.md

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +18,9 @@ from proctor_operator.cluster import Manifest
 from proctor_operator.settings import VERSION
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-console = Console()
-errors = Console(stderr=True)
+PIPE_WIDTH = 120
+console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+errors = Console(stderr=True, width=None if sys.stderr.isatty() else PIPE_WIDTH)
 Files = Annotated[list[Path], typer.Argument(help="YAML files, as for kubectl apply -f.")]
 INVALID_INPUT = 64
 

@@ -1,14 +1,15 @@
 """What a person sees: resources as they change, scores when they are there."""
 
+from textwrap import shorten
 from typing import Any
 
-import yaml
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from proctor_crds.reasons import ConditionType
+from proctor_crds.yaml_text import to_yaml
 from proctor_operator.cluster import Manifest
 from proctor_operator.status import find
 
@@ -32,6 +33,9 @@ class Screen(Live):
         self.update(Group(self._table, self._note), refresh=True)
 
 
+DETAIL_LIMIT = 240
+"""Characters of a condition's message; the whole is in the status."""
+
 STYLES = {"True": "green", "False": "red", "Unknown": "yellow"}
 
 
@@ -45,9 +49,8 @@ def progress_table(resources: list[Manifest]) -> Table:
         status = manifest.get("status") or {}
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         state, detail = telling(kind, status.get("conditions", []))
-        table.add_row(
-            kind, name, state, status.get("progress", ""), status.get("score", ""), detail
-        )
+        row = (kind, name, state, status.get("progress", ""), status.get("score", ""))
+        table.add_row(*row, shorten(detail, DETAIL_LIMIT, placeholder=" ..."))
     return table
 
 
@@ -75,9 +78,9 @@ def score_table(run: Manifest) -> Table:
     name = run["metadata"]["name"]
     table = Table(title=f"EvaluationRun {name}", title_justify="left")
     for title in ("Evaluation", "Task", "Metric", "Filter"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=True)
     for title in ("Value", "± Stderr", "n"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for evaluation in run.get("status", {}).get("evaluations", []):
         for record in evaluation.get("results", []):
             table.add_row(evaluation["name"], *score_row(record))
@@ -106,4 +109,4 @@ def status_yaml(manifest: Manifest) -> str:
         "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
         "status": manifest.get("status", {}),
     }
-    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
+    return to_yaml(shown)

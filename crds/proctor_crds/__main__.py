@@ -3,11 +3,10 @@
 import sys
 from pathlib import Path
 
-import yaml
-
 from proctor_crds.crdgen import crd
 from proctor_crds.kinds import KINDS
 from proctor_crds.reasons import catalogue
+from proctor_crds.yaml_text import to_yaml
 
 HEADER = "# Generated from crds/proctor_crds by `make generate`; do not edit.\n"
 
@@ -15,7 +14,7 @@ HEADER = "# Generated from crds/proctor_crds by `make generate`; do not edit.\n"
 def rendered() -> dict[str, str]:
     """Each CRD's file name and text."""
     return {
-        f"{kind.crd_name.split('.')[0]}.yaml": HEADER + yaml.safe_dump(crd(kind), sort_keys=False)
+        f"{kind.crd_name.split('.')[0]}.yaml": HEADER + to_yaml(crd(kind))
         for kind in KINDS.values()
     }
 

@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "float in a gate": (
         changed(RUN, "spec.gate.rules.0.min", 0.5),
-        "must be of type string",
+        "expected string",
     ),
     "gate without bound": (
         changed(RUN, "spec.gate.rules.0.min", None),

@@ -86,6 +86,7 @@ class Service:
     def describe(self) -> dict[str, Any]:
         """Return the effective configuration, as the operator puts it into the status."""
         return {
+            "servedModelName": self.name,
             "engine": self.info.engine,
             "transport": self.transport.name,
             "device": self.info.device,
