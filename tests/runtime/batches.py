@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from proctor_runtime.engine.protocol import Completion, GenerateRequest, Sampling, ScoredToken
+from proctor_runtime.engine.protocol import (
+    Completion,
+    Decoding,
+    GenerateRequest,
+    Sampling,
+    ScoredToken,
+)
 
 PROMPTS = [tuple(range(5, 5 + length)) for length in (1, 3, 9, 17, 30)]
 
@@ -20,10 +26,15 @@ SAMPLINGS = [
 
 def run(engine: Any, requests: Sequence[GenerateRequest]) -> list[Completion]:
     """Run the requests as one batch."""
-    tokens: list[list[ScoredToken]] = [[] for _ in requests]
-    prompts: list[tuple[ScoredToken, ...]] = [() for _ in requests]
+    return collect(engine.start(requests), len(requests))
+
+
+def collect(decoding: Decoding, count: int) -> list[Completion]:
+    """Put a batch's events together, and see that none comes after the end."""
+    tokens: list[list[ScoredToken]] = [[] for _ in range(count)]
+    prompts: list[tuple[ScoredToken, ...]] = [() for _ in range(count)]
     finishes: dict[int, Any] = {}
-    for events in engine.start(requests):
+    for events in decoding:
         for event in events:
             assert event.index not in finishes
             tokens[event.index] += [event.token] if event.token else []
@@ -32,7 +43,7 @@ def run(engine: Any, requests: Sequence[GenerateRequest]) -> list[Completion]:
                 finishes[event.index] = event.finish
     return [
         Completion(tokens=tuple(tokens[i]), prompt=prompts[i], finish=finishes[i])
-        for i in range(len(requests))
+        for i in range(count)
     ]
 
 
