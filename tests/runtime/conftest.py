@@ -54,7 +54,7 @@ def write_checkpoint(root: Path, args: Namespace) -> None:
         from proctor_runtime.engine.megatron.model import build_model
         from proctor_runtime.engine.megatron.ranks import Ranks, leave
 
-        Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())
+        Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())  # type: ignore[attr-defined]
         torch.manual_seed(0)
         model = build_model(args)
         with torch.no_grad():

@@ -37,7 +37,7 @@ def ranks() -> Iterator[Any]:
     with quiet():
         from proctor_runtime.engine.megatron.ranks import Ranks, leave
 
-        yield Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())
+        yield Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())  # type: ignore[attr-defined]
         leave()
 
 

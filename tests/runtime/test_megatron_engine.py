@@ -42,7 +42,8 @@ def plain_log_softmax(engine: Any, tokens: Sequence[int]) -> torch.Tensor:
     positions = torch.arange(len(tokens))[None]
     with torch.inference_mode():
         logits = engine._forward.model(ids, positions, None, runtime_gather_output=True)
-    return logits[0, :, :VOCABULARY].float().log_softmax(-1)
+    plain: torch.Tensor = logits[0, :, :VOCABULARY].float().log_softmax(-1)
+    return plain
 
 
 def check_against_plain(engine: Any, request: GenerateRequest, completion: Completion) -> None:
