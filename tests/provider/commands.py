@@ -1,11 +1,12 @@
 """Running a command to its end: silent where it works, its words where it fails."""
 
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.provider.errors import FailedError
+
+STANDARD_ERROR = 2
 
 
 def run(
@@ -36,7 +37,7 @@ def succeeds(*command: str | Path) -> bool:
 def stream(*command: str | Path, cwd: Path | None = None) -> None:
     """Let a person watch, on standard error: for commands that take minutes."""
     argv = [str(word) for word in command]
-    if code := subprocess.run(argv, cwd=cwd, stdout=sys.stderr.fileno(), check=False).returncode:
+    if code := subprocess.run(argv, cwd=cwd, stdout=STANDARD_ERROR, check=False).returncode:
         raise FailedError(f"{' '.join(argv[:6]) + (' ...' if argv[6:] else '')}: exit {code}")
 
 
