@@ -42,7 +42,7 @@ def kubeconfig() -> Path:
 def table() -> ProcessTable:
     """The node's processes. A clean environment: no proxy may stand between its parts."""
     path = os.pathsep.join(["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin"])
-    environment = {"PATH": path, "HOME": "/root", leftovers.MARK: str(node_state())}
+    environment = {"PATH": path, "HOME": str(Path.home()), leftovers.MARK: str(node_state())}
     return ProcessTable(node_state(), environment)
 
 
