@@ -47,7 +47,6 @@ PERPLEXITY: dict[str, Any] = {
     "doc_to_text": "",
     "doc_to_target": "{{text}}",
     "metric_list": [
-        {"metric": "word_perplexity"},
         {"metric": "byte_perplexity"},
         {"metric": "bits_per_byte"},
     ],

@@ -80,7 +80,7 @@ class Kubectl:
             return found["message"] if same else None
 
         try:
-            return eventually(so, seconds)
+            return str(eventually(so, seconds))
         except AssertionError:
             seen = self.condition(kind, name, type_)
             raise AssertionError(

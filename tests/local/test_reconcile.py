@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
-from tests.local.conftest import World, deployment, eventually, run
 
 from proctor_operator.cluster import Ref
+from tests.local.conftest import World, deployment, eventually, run
 
 MD, ER = "ModelDeployment", "EvaluationRun"
 

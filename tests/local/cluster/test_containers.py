@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from proctor_cli.local import Change, LocalCluster
+from proctor_operator.cluster import Manifest, Ref
 from tests.contract.cluster.manifests import (
     SLEEP,
     condition,
@@ -24,9 +27,6 @@ from tests.contract.cluster.manifests import (
 )
 from tests.local.cluster.conftest import IMAGE
 from tests.local.cluster.manifests import MODEL
-
-from proctor_cli.local import Change, LocalCluster
-from proctor_operator.cluster import Manifest, Ref
 
 DUMP = """
 import json, os

@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.contract.cluster.manifests import container, pod, until, waiting
 
 from proctor_cli.local import LocalCluster
 from proctor_cli.local.environment_build import BuildFailed, Distribution, build
 from proctor_cli.local.environments import Environments, ImageUnavailable
+from tests.contract.cluster.manifests import container, pod, until, waiting
 
 PYPROJECT = """
 [build-system]

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from proctor_cli.local import LocalCluster
+from proctor_operator.cluster import Manifest
 from tests.contract.cluster.manifests import (
     SLEEP,
     condition,
@@ -14,9 +16,6 @@ from tests.contract.cluster.manifests import (
 )
 from tests.local.cluster.conftest import IMAGE
 from tests.local.cluster.manifests import MODEL, MOUNT
-
-from proctor_cli.local import LocalCluster
-from proctor_operator.cluster import Manifest
 
 QUICK = {"periodSeconds": 0.05, "failureThreshold": 2}
 

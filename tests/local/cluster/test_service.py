@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import httpx
 import pytest
-from tests.contract.cluster.manifests import deployment, holds, server, until
-from tests.local.cluster.conftest import IMAGE
 
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest, Ref
+from tests.contract.cluster.manifests import deployment, holds, server, until
+from tests.local.cluster.conftest import IMAGE
 
 ECHO = """
 import os, socketserver

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from proctor_cli.local import LocalCluster
+from proctor_operator.cluster import Manifest, Ref
 from tests.contract.cluster.manifests import (
     SLEEP,
     container,
@@ -20,9 +22,6 @@ from tests.contract.cluster.manifests import (
 from tests.local.cluster.conftest import IMAGE
 from tests.local.cluster.manifests import MODEL, MOUNT
 from tests.local.cluster.processes import FAMILY, ended, written
-
-from proctor_cli.local import LocalCluster
-from proctor_operator.cluster import Manifest, Ref
 
 ON_SIGTERM = """
 import os, signal, sys, time

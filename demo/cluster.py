@@ -1,0 +1,129 @@
+"""`make cluster-demo`: the main job on a real Kubernetes, from images and chart to scores.
+
+Each step may be repeated: what is there already is left as it is.
+"""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.provider import binary, cluster
+from tests.provider import images as image_builder
+from tests.provider.paths import node_state
+from tests.provider.store import image_id
+
+VERSION = "0.1.0"
+IMAGES = {name: f"proctor/{name}:{VERSION}" for name in ("operator", "runtime", "harness-lm-eval")}
+EXAMPLES = Path("examples/arithmetic")
+MODEL = Path("demo/arithmetic")
+SYSTEM = "proctor-system"
+CLAIM = "arithmetic"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """kubectl and helm on one cluster; raises CalledProcessError where they fail."""
+
+    kubeconfig: Path
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, quiet: bool = False) -> str:
+        """Run kubectl; returns what it printed."""
+        return self._run(str(binary("kubectl")), *arguments, stdin=stdin, quiet=quiet)
+
+    def helm(self, *arguments: str) -> str:
+        """Run helm."""
+        return self._run(str(binary("helm")), *arguments)
+
+    def _run(self, *command: str, stdin: str | None = None, quiet: bool = False) -> str:
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        done = subprocess.run(  # noqa: S603  the tools that we built
+            command, env=environment, input=stdin, stdout=subprocess.PIPE, text=True, check=True
+        )
+        if not quiet:
+            print(done.stdout, end="", flush=True)
+        return done.stdout
+
+
+def main() -> None:
+    """Everything, then what `kubectl get` says."""
+    tools = Tools(cluster.up())
+    build_images()
+    install(tools)
+    fill_claim(tools)
+    evaluate(tools)
+
+
+def build_images() -> None:
+    """Build and load the images; a given cluster must have them, for its registry is its own."""
+    if cluster.source() is cluster.Source.GIVEN:
+        return
+    for name, image in IMAGES.items():
+        image_builder.build(image, Path(f"images/{name}/Dockerfile"), Path())
+        cluster.load_image(image)
+
+
+def install(tools: Tools) -> None:
+    """The operator, by its chart; a rebuilt image makes a new pod."""
+    built = image_id(IMAGES["operator"]) or "given"
+    tools.helm(
+        *("upgrade", "--install", "proctor", "charts/proctor"),
+        *("--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "3m"),
+        *("--set-string", f"pod.annotations.image={built}"),
+    )
+
+
+def fill_claim(tools: Tools) -> None:
+    """The model's files onto the example's claim, through a pod that mounts it."""
+    if not default_storage(tools):
+        tools.kubectl("apply", "-f", "-", stdin=host_volume())
+    tools.kubectl("apply", "-f", str(EXAMPLES / "volume.yaml"), "-f", "demo/loader.yaml")
+    tools.kubectl("wait", "--for=condition=Ready", "pod/loader", "--timeout=120s")
+    archive = subprocess.run(  # noqa: S603  a fixed command
+        ["tar", "-C", str(MODEL), "-cf", "-", "."],  # noqa: S607  tar is everywhere
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    subprocess.run(  # noqa: S603  the kubectl that we built
+        [str(binary("kubectl")), "exec", "-i", "loader", "--", "tar", "-C", "/data", "-xf", "-"],
+        env={**os.environ, "KUBECONFIG": str(tools.kubeconfig)},
+        input=archive,
+        check=True,
+    )
+    tools.kubectl("delete", "pod", "loader", "--grace-period=1")
+
+
+def default_storage(tools: Tools) -> bool:
+    """Whether the cluster makes volumes by itself."""
+    return "(default)" in tools.kubectl("get", "storageclass", quiet=True)
+
+
+def host_volume() -> str:
+    """A volume for the claim, in a folder of this machine that is the node's too."""
+    folder = node_state() / "volumes" / CLAIM
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o777)  # pods write as another user
+    return f"""
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: {CLAIM}}}
+spec:
+  capacity: {{storage: 64Mi}}
+  accessModes: [ReadWriteOnce]
+  claimRef: {{namespace: default, name: {CLAIM}}}
+  hostPath: {{path: {folder}}}
+"""
+
+
+def evaluate(tools: Tools) -> None:
+    """Apply the example as a user does, wait for its scores, and show them."""
+    for name in ("modeldeployment", "evaluationrun"):
+        tools.kubectl("apply", "-f", str(EXAMPLES / f"{name}.yaml"))
+    tools.kubectl("wait", "--for=condition=Ready", "modeldeployment/arithmetic", "--timeout=10m")
+    tools.kubectl("wait", "--for=condition=Succeeded", "evaluationrun/arithmetic", "--timeout=10m")
+    tools.kubectl("get", "modeldeployments,evaluationruns")
+    tools.kubectl("get", "evaluationrun/arithmetic", "-o", "yaml")
+
+
+if __name__ == "__main__":
+    main()
