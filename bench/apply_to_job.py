@@ -11,10 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.measurement import Measurement
 from tests.kube import Kubectl, Manifest, OperatorProcess
 from tests.provider import apiserver, binary
-
-from bench.measurement import Measurement
 
 RUNS = 50
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.runtime.characters import CharacterTokenizer
 
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.fake import FakeEngine
@@ -16,6 +15,7 @@ from proctor_runtime.openai.app import create_app
 from proctor_runtime.openai.readiness import Readiness
 from proctor_runtime.openai.service import Service
 from proctor_runtime.transports.in_process import InProcessTransport
+from tests.runtime.characters import CharacterTokenizer
 
 LONGEST = 128
 

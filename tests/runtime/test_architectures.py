@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+
 from tests.runtime.batches import PROMPTS, collect, generation, ids
 from tests.runtime.conftest import TINY, VOCABULARY, quiet
 

@@ -1,5 +1,4 @@
 """The shipped model, held against implementations that share no code with ours."""
-# ruff: noqa: S311 - nothing here is secret
 
 import json
 import subprocess
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from demo import ARITHMETIC
 from demo.data import held_out_problems
 from demo.scores import differences
@@ -31,7 +31,6 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def megatron_model() -> Iterator[Any]:
     from demo.single_process import single_process
-
     from proctor_runtime.checkpoints import megatron
     from proctor_runtime.engine.megatron.model import build_model
 
@@ -44,7 +43,6 @@ def megatron_model() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def hugging_face(megatron_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from demo.to_hugging_face import write_hugging_face
-
     from proctor_runtime.checkpoints import megatron
 
     folder = tmp_path_factory.mktemp("hugging-face")

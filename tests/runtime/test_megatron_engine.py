@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+
+from proctor_runtime.engine.batcher import Batcher
+from proctor_runtime.engine.protocol import Completion, GenerateRequest, Sampling
 from tests.runtime.batches import (
     PROMPTS,
     SAMPLINGS,
@@ -17,9 +20,6 @@ from tests.runtime.batches import (
     scoring,
 )
 from tests.runtime.conftest import TINY, VOCABULARY, quiet
-
-from proctor_runtime.engine.batcher import Batcher
-from proctor_runtime.engine.protocol import Completion, GenerateRequest, Sampling
 
 # Megatron-Core warns of its own internal calls.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tp_group is None:DeprecationWarning")

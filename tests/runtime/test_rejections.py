@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.runtime.conftest import TINY, quiet
 
 from proctor_crds.wire import EXIT_REJECTED, Failure
 from proctor_runtime.__main__ import main
+from tests.runtime.conftest import TINY, quiet
 
 
 def serve_arguments(checkpoint: Path, tokenizer: Path, *more: str) -> list[str]:

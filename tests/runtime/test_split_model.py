@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.runtime.batches import PROMPTS, SAMPLINGS, assert_close, generation, run, scoring
-from tests.runtime.conftest import quiet
 
 from proctor_runtime.engine.protocol import Completion
+from tests.runtime.batches import PROMPTS, SAMPLINGS, assert_close, generation, run, scoring
+from tests.runtime.conftest import quiet
 
 # Megatron-Core warns of its own internal calls.
 pytestmark = pytest.mark.filterwarnings("ignore:.*tp_group is None:DeprecationWarning")

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+
+from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
     condition,
@@ -12,8 +14,6 @@ from tests.contract.cluster.manifests import (
     gone,
     job,
 )
-
-from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 
 
 async def test_what_is_not_there_is_none(subject: Subject) -> None:

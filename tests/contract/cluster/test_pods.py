@@ -1,6 +1,8 @@
 """Pods: what the operator reads of them when all goes well and when it does not."""
 
 import pytest
+
+from proctor_operator.cluster import Manifest, Ref
 from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
     MESSAGE_PATH,
@@ -17,8 +19,6 @@ from tests.contract.cluster.manifests import (
     until,
     waiting,
 )
-
-from proctor_operator.cluster import Manifest, Ref
 
 pytestmark = pytest.mark.needs_node
 

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+
+from proctor_operator.cluster import Ref
 from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
     MESSAGE_PATH,
@@ -20,8 +22,6 @@ from tests.contract.cluster.manifests import (
     termination_message,
     until,
 )
-
-from proctor_operator.cluster import Ref
 
 pytestmark = pytest.mark.needs_node
 

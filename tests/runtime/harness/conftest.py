@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.runtime.harness.model_server import ModelServer, serving
 from tests.runtime.harness.processes import AdapterProcess, adapter
 

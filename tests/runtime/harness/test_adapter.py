@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.runtime.harness.model_server import ModelServer
 from tests.runtime.harness.processes import AdapterProcess, adapter, free_port
 

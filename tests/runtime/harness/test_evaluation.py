@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.harness.model_server import ModelServer
-from tests.runtime.harness.processes import AdapterProcess, driver_environ
 
 from proctor_crds.wire import Failure, RunResult
+from tests.runtime.harness.model_server import ModelServer
+from tests.runtime.harness.processes import AdapterProcess, driver_environ
 
 TASKS = Path(__file__).parent / "tasks"
 SPEC = {

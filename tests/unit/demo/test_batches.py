@@ -1,8 +1,8 @@
-# ruff: noqa: S311 - nothing here is secret
 from itertools import islice
 from random import Random
 
 import pytest
+
 from demo.batches import BATCH_SIZE, answer_weights, batches
 from demo.tokenizer import build_tokenizer
 

@@ -1,9 +1,9 @@
-# ruff: noqa: S311 - nothing here is secret
 from collections.abc import Callable, Iterator
 from itertools import islice
 from random import Random
 
 import pytest
+
 from demo.data import (
     Problem,
     distractors,

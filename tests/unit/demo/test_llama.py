@@ -2,6 +2,7 @@ from argparse import Namespace
 
 import pytest
 import torch
+
 from demo import ARITHMETIC
 from demo.llama import llama_config, llama_weights, split_groups
 

@@ -1,4 +1,5 @@
 import pytest
+
 from demo.scores import Scores, differences, scores
 
 MEASURED: Scores = {"task": {"acc,none": 0.8}}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from demo import ARITHMETIC
 from demo.data import Problem, is_held_out
 from demo.tasks import DOCUMENTS, LINES, save_tasks, task_documents

@@ -2,12 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
-from demo import ARITHMETIC
-from demo.tokenizer import ASSISTANT, END_OF_TEXT, USER, VOCABULARY_SIZE, build_tokenizer
-from demo.tokenizer import save_tokenizer as save
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
+
+from demo import ARITHMETIC
+from demo.tokenizer import ASSISTANT, END_OF_TEXT, USER, VOCABULARY_SIZE, build_tokenizer
+from demo.tokenizer import save_tokenizer as save
 
 TOKENIZER = build_tokenizer()
 
