@@ -27,6 +27,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.networking.request_timeout = 30
+    # A namespaced Role may not list namespaces and CRDs; kopf would try for a minute and a half.
+    settings.scanning.disabled = bool(os.environ.get("WATCH_NAMESPACES"))
     cluster, own = await KubernetesCluster.connect(), Settings.from_environment(os.environ)
 
     async def work(key: Key) -> timedelta | None:
