@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
 from tests.kube import Kubectl, OperatorProcess
 from tests.provider import apiserver, binary
 from tests.provider.skipping import skip_unless_available

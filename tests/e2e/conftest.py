@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.provider import node
 from tests.provider.skipping import skip_unless_available
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+
 from tests.provider import apiserver_tier, binaries, cluster, images, own_node
 from tests.provider.errors import FailedError, UnavailableError
 from tests.provider.paths import cache

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.provider.cluster import Source, choose, given_kubeconfig
 
 OWN, OTHER = Path("/cache/node/admin"), Path("/home/me/.kube/config")

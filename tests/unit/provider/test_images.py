@@ -2,6 +2,7 @@ import configparser
 from pathlib import Path
 
 import pytest
+
 from tests.provider import interpreter, machine_settings
 from tests.provider.errors import UnavailableError
 from tests.provider.interpreter import Interpreter

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.provider import leftovers
 from tests.provider.binaries import MODULE_OF, MODULES, Module
 from tests.provider.packages import missing

@@ -3,6 +3,7 @@ import tomllib
 from pathlib import Path
 
 import yaml
+
 from tests.provider.network import NODE_IP
 from tests.provider.node_config import files
 from tests.provider.node_processes import NAMES, commands, holder, inside

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.provider.pki import ADMIN, Certificate, issue, kubeconfig, server
 
 

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.provider.errors import FailedError
 from tests.provider.process_table import ProcessTable
 from tests.provider.processes import Process, spawn, start_ticks, until
