@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.contract.operator.golden import CASES, children, text
 
 UPDATE = bool(os.environ.get("UPDATE_GOLDEN"))

@@ -1,9 +1,9 @@
 """No pod that we make has more rights than it needs."""
 
 import pytest
-from tests.contract.operator.golden import CASES, children
 
 from proctor_operator.cluster import Manifest
+from tests.contract.operator.golden import CASES, children
 
 PODS = {
     f"{case.name}/{child['metadata']['name']}": child["spec"]["template"]["spec"]

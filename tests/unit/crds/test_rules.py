@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from tests.builders import EVALUATION, MODEL
 
 from proctor_crds.base import Model, Rule
 from proctor_crds.crdgen import models_of
@@ -26,6 +25,7 @@ from proctor_crds.model_deployment import (
     ServedModel,
 )
 from proctor_crds.validation import SpecInvalidError, broken_rules, check_name
+from tests.builders import EVALUATION, MODEL
 
 Spec = dict[str, Any]
 PVC = {"claimName": "models"}

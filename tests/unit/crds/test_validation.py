@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.builders import EVALUATION, MODEL
 
 from proctor_crds.evaluation_run import EvaluationRunSpec
 from proctor_crds.model_deployment import ModelDeploymentSpec
 from proctor_crds.validation import Problem, SpecInvalidError, did_you_mean, fields_below, parse
+from tests.builders import EVALUATION, MODEL
 
 RUN: dict[str, Any] = {
     "target": {"deploymentRef": {"name": "demo"}},

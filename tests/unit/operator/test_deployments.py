@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.builders import MODEL, ended, make_deployment, make_pod
 
 from proctor_operator.children import serving
 from proctor_operator.cluster import Manifest
 from proctor_operator.deployments import Observed, desire, judge, text
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition
+from tests.builders import MODEL, ended, make_deployment, make_pod
 
 SETTINGS = Settings()
 URL = "http://demo.team.svc:8080"

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from tests.builders import EVALUATION, make_run
 
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
 from proctor_operator.children.evaluation_job import Upstream, below, job
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
+from tests.builders import EVALUATION, make_run
 
 UPSTREAM = Upstream("http://demo.team.svc:8080", "tiny", "abc")
 KEY = SecretKeyRef(name="secret", key="token")

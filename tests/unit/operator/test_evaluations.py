@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.builders import NOW, STAMP, ended, make_job, make_pod, waiting
 
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import Failure, RunResult
 from proctor_operator.cluster import Manifest
 from proctor_operator.evaluations import evaluated, is_running
+from tests.builders import NOW, STAMP, ended, make_job, make_pod, waiting
 
 RECORD = ResultRecord(task="sums", metric="acc", value="0.5", stderr="0.01", n=50)
 SCORE = {

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
-from tests.builders import NOW, STAMP, make_pod, make_run
 
 from proctor_operator.cluster import ClusterError, Event, Ref, Rejected
 from proctor_operator.kubernetes_cluster import (
@@ -16,6 +15,7 @@ from proctor_operator.kubernetes_cluster import (
     pod_url,
     translated,
 )
+from tests.builders import NOW, STAMP, make_pod, make_run
 
 
 @pytest.mark.parametrize(

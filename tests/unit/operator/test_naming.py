@@ -5,7 +5,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import make_deployment, make_run
 
 from proctor_operator.children.naming import (
     NAME_LIMIT,
@@ -15,6 +14,7 @@ from proctor_operator.children.naming import (
     hashed_name,
     owner_labels,
 )
+from tests.builders import make_deployment, make_run
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 labels = st.from_regex(r"[a-z]([-a-z0-9]{0,120}[a-z0-9])?", fullmatch=True)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from tests.builders import ended, make_pod, restarted, waiting
 
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure
@@ -18,6 +17,7 @@ from proctor_operator.pods import (
     trouble,
     troubles,
 )
+from tests.builders import ended, make_pod, restarted, waiting
 
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes: no GPU"}
 CORRUPT = Failure(reason="CheckpointCorrupt", message="shard 3 is short").model_dump_json()

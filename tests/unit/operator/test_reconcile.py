@@ -6,6 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+
+from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
+from proctor_operator.cluster import Event, Manifest, Ref, Rejected
+from proctor_operator.reconcile import reconcile
+from proctor_operator.routing import Key
+from proctor_operator.settings import Settings
 from tests.builders import (
     EVALUATION,
     NOW,
@@ -17,12 +23,6 @@ from tests.builders import (
     make_run,
     run_manifest,
 )
-
-from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
-from proctor_operator.cluster import Event, Manifest, Ref, Rejected
-from proctor_operator.reconcile import reconcile
-from proctor_operator.routing import Key
-from proctor_operator.settings import Settings
 
 
 @dataclass

@@ -1,12 +1,12 @@
 """A stored object as a typed resource."""
 
 import pytest
-from tests.builders import deployment_manifest, make_run, run_manifest
 
 from proctor_crds.kinds import EVALUATION_RUN, MODEL_DEPLOYMENT
 from proctor_crds.validation import SpecInvalidError
 from proctor_operator.cluster import Ref
 from proctor_operator.resource import parsed, unparsed
+from tests.builders import deployment_manifest, make_run, run_manifest
 
 
 def test_metadata_and_status_are_read_before_the_spec_is() -> None:

@@ -1,10 +1,10 @@
 """Which resources an event concerns."""
 
 import pytest
-from tests.builders import deployment_manifest, make_pod, run_manifest
 
 from proctor_operator.cluster import Manifest
 from proctor_operator.routing import Key, Router
+from tests.builders import deployment_manifest, make_pod, run_manifest
 
 DEMO = Key("ModelDeployment", "team", "demo")
 RUN = Key("EvaluationRun", "team", "run")

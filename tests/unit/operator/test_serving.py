@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.builders import MODEL, make_deployment
 
 from proctor_operator.children.naming import TEMPLATE_LABEL
 from proctor_operator.children.serving import children, deployment, pod_template, service
 from proctor_operator.cluster import Manifest
 from proctor_operator.plan import Desired, Plan, plan
 from proctor_operator.settings import Settings
+from tests.builders import MODEL, make_deployment
 
 few = settings(max_examples=25)
 

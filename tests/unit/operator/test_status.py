@@ -5,7 +5,6 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.builders import NOW, STAMP
 
 from proctor_crds.reasons import ConditionType, Reason
 from proctor_operator.status import (
@@ -21,6 +20,7 @@ from proctor_operator.status import (
     timestamp,
     transitions,
 )
+from tests.builders import NOW, STAMP
 
 few = settings(max_examples=25)
 

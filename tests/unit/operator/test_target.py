@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.builders import MODEL, deployment_manifest
 
 from proctor_crds.reasons import Reason
 from proctor_operator.cluster import Manifest
 from proctor_operator.target import ObservedTarget, of_deployment
+from tests.builders import MODEL, deployment_manifest
 
 URL = "http://demo.team.svc:8080"
 
