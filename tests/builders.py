@@ -109,7 +109,7 @@ def make_job(name: str = "job", *, complete: bool = False, failed: str | None = 
     conditions = [{"type": "Complete", "status": "True"}] if complete else []
     if failed is not None:
         conditions = [{"type": "Failed", "status": "True", "message": failed}]
-    meta = {"name": name, "namespace": "team"}
+    meta = {"name": name, "namespace": "team", "uid": f"uid-of-{name}"}
     status = {"conditions": conditions}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "status": status}
 

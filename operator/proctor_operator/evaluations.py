@@ -66,6 +66,11 @@ def progress(seen: Manifest | None) -> Manifest:
     return found.model_dump(exclude_none=True)
 
 
+def has_ended(job: Manifest) -> bool:
+    """Whether the Job completed or failed."""
+    return has_condition(job, "Complete") or has_condition(job, "Failed")
+
+
 def has_condition(job: Manifest, kind: str) -> bool:
     """Whether the Job's condition `kind` is True."""
     conditions = job.get("status", {}).get("conditions", [])

@@ -6,17 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from proctor_crds.evaluation_run import Evaluation
-from proctor_crds.reasons import ConditionType, Reason
-from proctor_crds.results import ResultRecord
-from proctor_operator import verdict
+from proctor_operator import run_status
 from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
-from proctor_operator.evaluations import Evaluated, evaluated, is_running
+from proctor_operator.evaluations import Evaluated, evaluated, has_ended, is_running
 from proctor_operator.plan import Desired, ending
-from proctor_operator.pods import Trouble, trouble
 from proctor_operator.settings import Settings
-from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition, timestamp
+from proctor_operator.status import Condition, timestamp
 from proctor_operator.target import ObservedTarget
 from proctor_operator.target import observe as observe_target
 
@@ -96,19 +93,21 @@ def judge(
     """Conditions and the other fields of the status."""
     found = [judge_one(owner, e, observed, settings, now) for e in owner.spec.evaluations]
     done = all(e.finished for e in found)
+    jobs = [child for child in observed.children if not ending(child) and not has_ended(child)]
+    pods = [pod for pod in observed.pods if any(belongs(pod, job) for job in jobs)]
     conditions = [
         observed.target.condition,
-        running(owner, observed, done=done),
-        succeeded(found),
-        *gate(owner, found),
+        run_status.running(owner, observed.target, found, jobs, pods),
+        run_status.succeeded(found),
+        *run_status.gate(owner, found),
     ]
     before = owner.status
     started = [child for child in observed.children if not ending(child)]
     fields = {
         "startTime": before.get("startTime") or (timestamp(now) if started else None),
         "completionTime": (before.get("completionTime") or timestamp(now)) if done else None,
-        "progress": progress(found),
-        "score": headline(found),
+        "progress": run_status.progress(found),
+        "score": run_status.headline(found),
         "evaluations": [e.stored for e in found],
         "provenance": before.get("provenance") if done else provenance(observed.target, before),
     }
@@ -127,7 +126,7 @@ def judge_one(
         return Evaluated(before)
     name = wanted["metadata"]["name"] if wanted else None
     found = next((c for c in observed.children if c["metadata"]["name"] == name), None)
-    pods = [p for p in observed.pods if belongs(p, name)]
+    pods = [p for p in observed.pods if found and belongs(p, found)]
     seen = observed.progress.get(evaluation.name) or progress_before(owner, evaluation, name)
     return evaluated(evaluation.name, found, pods, seen, now)
 
@@ -139,77 +138,10 @@ def progress_before(owner: Run, evaluation: Evaluation, job_name: str | None) ->
     return next((e.get("progress") for e in same), None)
 
 
-def belongs(pod: Manifest, job_name: str | None) -> bool:
-    """Whether `pod` is one of the Job's."""
+def belongs(pod: Manifest, job: Manifest) -> bool:
+    """Whether `pod` is one of the Job's: by uid, as a Job made anew has its forerunner's name."""
     owners = pod["metadata"].get("ownerReferences", [])
-    return any(o["kind"] == "Job" and o["name"] == job_name for o in owners)
-
-
-def running(owner: Run, observed: Observed, *, done: bool) -> Condition:
-    """Whether Jobs run, and what keeps them from it."""
-    if done:
-        return Condition(ConditionType.RUNNING, FALSE, Reason.FINISHED, "Every evaluation ended")
-    if owner.spec.suspend:
-        return Condition(ConditionType.RUNNING, FALSE, Reason.SUSPENDED, "suspend is true")
-    jobs = [child for child in observed.children if not ending(child)]
-    if not jobs:
-        words = f"No Job yet: {observed.target.condition.message}"
-        return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
-    found = starting_trouble(observed.pods)
-    if found:
-        return Condition(ConditionType.RUNNING, FALSE, found.reason, found.message)
-    words = ", ".join(child["metadata"]["name"] for child in jobs)
-    return Condition(ConditionType.RUNNING, TRUE, Reason.JOBS_RUNNING, f"Jobs: {words}")
-
-
-def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:
-    """What keeps a pod from starting; how a pod ended is the Job's to judge."""
-    return trouble(p for p in pods if p.get("status", {}).get("phase") == "Pending")
-
-
-def succeeded(found: Sequence[Evaluated]) -> Condition:
-    """Whether every evaluation has its scores."""
-    failures = [(e.stored["name"], e.stored["failure"]) for e in found if e.failed]
-    if not all(e.finished for e in found):
-        words = ", ".join(e.stored["name"] for e in found if not e.finished)
-        return Condition(
-            ConditionType.SUCCEEDED, UNKNOWN, Reason.NOT_FINISHED, f"Not finished: {words}"
-        )
-    if not failures:
-        words = f"{len(found)} of {len(found)} evaluations have scores"
-        return Condition(ConditionType.SUCCEEDED, TRUE, Reason.ALL_SCORED, words)
-    reasons = {failure["reason"] for _, failure in failures}
-    reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.EVALUATION_FAILED
-    words = "; ".join(f"{name}: {failure['message']}" for name, failure in failures)
-    return Condition(ConditionType.SUCCEEDED, FALSE, reason, words)
-
-
-def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
-    """GatePassed, where the run has a gate."""
-    if not owner.spec.gate:
-        return []
-    if not all(e.finished for e in found):
-        words = "The scores are not complete"
-        return [Condition(ConditionType.GATE_PASSED, UNKNOWN, Reason.NOT_FINISHED, words)]
-    records = [ResultRecord.model_validate(r) for e in found for r in e.stored.get("results", [])]
-    return [verdict.judge(owner.spec.gate, records)]
-
-
-def progress(found: Sequence[Evaluated]) -> str:
-    """Requests answered over requests in all; `?` while some total is unknown."""
-    counts: list[Manifest] = [e.stored["progress"] for e in found]
-    totals = [count.get("total") for count in counts]
-    total = "?" if None in totals else sum(t for t in totals if t is not None)
-    return f"{sum(count['done'] for count in counts)}/{total}"
-
-
-def headline(found: Sequence[Evaluated]) -> str | None:
-    """The first score with its standard error."""
-    records: list[Manifest] = [r for e in found for r in e.stored.get("results", [])]
-    if not records:
-        return None
-    value, stderr = float(records[0]["value"]), records[0].get("stderr")
-    return f"{value:.4f}" + (f" ± {float(stderr):.4f}" if stderr else "")
+    return any(owner["uid"] == job["metadata"]["uid"] for owner in owners)
 
 
 def provenance(target: ObservedTarget, before: Manifest) -> Manifest | None:

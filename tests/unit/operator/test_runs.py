@@ -4,6 +4,25 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from proctor_crds.results import ResultRecord
+from proctor_crds.wire import RunResult
+from proctor_operator.children.evaluation_job import Run
+from proctor_operator.cluster import Manifest, Ref
+from proctor_operator.evaluations import Evaluated
+from proctor_operator.run_status import headline, progress
+from proctor_operator.runs import (
+    Observed,
+    belongs,
+    desire,
+    judge,
+    next_look,
+    time_to_live,
+    wanted_job,
+)
+from proctor_operator.settings import Settings
+from proctor_operator.status import Condition
+from proctor_operator.target import ObservedTarget, of_deployment
 from tests.builders import (
     EVALUATION,
     MODEL,
@@ -16,25 +35,6 @@ from tests.builders import (
     make_run,
     waiting,
 )
-
-from proctor_crds.results import ResultRecord
-from proctor_crds.wire import RunResult
-from proctor_operator.children.evaluation_job import Run
-from proctor_operator.cluster import Manifest, Ref
-from proctor_operator.evaluations import Evaluated
-from proctor_operator.runs import (
-    Observed,
-    desire,
-    headline,
-    judge,
-    next_look,
-    progress,
-    time_to_live,
-    wanted_job,
-)
-from proctor_operator.settings import Settings
-from proctor_operator.status import Condition
-from proctor_operator.target import ObservedTarget, of_deployment
 
 SETTINGS = Settings()
 URL = "http://demo.team.svc:8080"
@@ -58,7 +58,12 @@ ABSENT = of_deployment("demo", None, URL)
 def jobs(run: Run, target: ObservedTarget = READY, **status: Any) -> list[Manifest]:
     """The Jobs of the run as the cluster has them."""
     made = [wanted_job(run, e, target, SETTINGS) for e in run.spec.evaluations]
-    return [job | {"status": status} for job in made if job]
+    return [stored(job) | {"status": status} for job in made if job]
+
+
+def stored(job: Manifest) -> Manifest:
+    """A Job with what the apiserver adds."""
+    return {**job, "metadata": job["metadata"] | {"uid": f"uid-of-{job['metadata']['name']}"}}
 
 
 def job_name(run: Run, target: ObservedTarget = READY) -> str:
@@ -115,6 +120,11 @@ def scored_pod(run: Run) -> Manifest:
     record = ResultRecord.model_validate(SCORE)
     words = RunResult(results=[record], requests=50).model_dump_json()
     return make_pod(phase="Succeeded", job=job_name(run), containers=[ended("harness", 0, words)])
+
+
+def held_pod(run: Run, reason: str = "CreateContainerConfigError") -> Manifest:
+    """The pod of the first Job, kept from starting."""
+    return make_pod(phase="Pending", job=job_name(run), init=[waiting("adapter", reason)])
 
 
 class TestDesire:
@@ -198,9 +208,26 @@ class TestConditions:
 
     def test_a_pod_that_cannot_start_is_told(self) -> None:
         run = make_run()
-        pod = make_pod(phase="Pending", init=[waiting("adapter", "CreateContainerConfigError")])
-        found = condition(run, observed(jobs(run), [pod]), "Running")
+        found = condition(run, observed(jobs(run), [held_pod(run)]), "Running")
         assert (found.status, found.reason) == ("False", "ContainerConfigInvalid")
+
+    @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+    def test_the_kubelet_s_going_back_and_forth_is_one_condition(self, reason: str) -> None:
+        run = make_run()
+        found = condition(run, observed(jobs(run), [held_pod(run, reason)]), "Running")
+        assert (found.status, found.reason) == ("False", "ImagePullFailed")
+
+    def test_a_pod_of_a_job_that_is_gone_does_not_count(self) -> None:
+        run = make_run()
+        pod = held_pod(run)
+        pod["metadata"]["ownerReferences"][0]["uid"] = "of a Job of the same name"
+        assert condition(run, observed(jobs(run), [pod]), "Running").status == "True"
+
+    def test_a_job_that_ended_does_not_run(self) -> None:
+        run = make_run(evaluations=TWO)
+        first, _ = jobs(run, **COMPLETE)
+        found = condition(run, observed([first], target=ABSENT), "Running")
+        assert found.reason == "WaitingForTarget"
 
     def test_a_run_whose_evaluations_are_open_has_no_outcome(self) -> None:
         run = make_run(evaluations=TWO, gate=GATE)
@@ -317,6 +344,10 @@ class TestStatus:
         once = status_of(run, seen)
         again = make_run(gate=GATE, status=once | {"observedGeneration": 1})
         assert judge(again, seen, SETTINGS, NOW + timedelta(minutes=1))[1] == once
+
+
+def test_a_pod_without_an_owner_belongs_to_no_job() -> None:
+    assert not belongs({"metadata": {}}, jobs(make_run())[0])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""What an EvaluationRun's evaluations amount to together: conditions and the columns of `get`."""
+
+from collections.abc import Sequence
+
+from proctor_crds.reasons import ConditionType, Reason
+from proctor_crds.results import ResultRecord
+from proctor_operator import verdict
+from proctor_operator.children.evaluation_job import Run
+from proctor_operator.cluster import Manifest
+from proctor_operator.evaluations import Evaluated
+from proctor_operator.pods import Trouble, trouble
+from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition
+from proctor_operator.target import ObservedTarget
+
+
+def running(
+    owner: Run,
+    target: ObservedTarget,
+    found: Sequence[Evaluated],
+    jobs: Sequence[Manifest],
+    pods: Sequence[Manifest],
+) -> Condition:
+    """Whether `jobs`, those that have not ended, run, and what keeps their pods from it."""
+    if all(e.finished for e in found):
+        return Condition(ConditionType.RUNNING, FALSE, Reason.FINISHED, "Every evaluation ended")
+    if owner.spec.suspend:
+        return Condition(ConditionType.RUNNING, FALSE, Reason.SUSPENDED, "suspend is true")
+    if not jobs:
+        words = f"No Job yet: {target.condition.message}"
+        return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
+    held = starting_trouble(pods)
+    if held:
+        return Condition(ConditionType.RUNNING, FALSE, held.reason, held.message)
+    words = ", ".join(job["metadata"]["name"] for job in jobs)
+    return Condition(ConditionType.RUNNING, TRUE, Reason.JOBS_RUNNING, f"Jobs: {words}")
+
+
+def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:
+    """What keeps a pod from starting; how a pod ended is the Job's to judge."""
+    return trouble(p for p in pods if p.get("status", {}).get("phase") == "Pending")
+
+
+def succeeded(found: Sequence[Evaluated]) -> Condition:
+    """Whether every evaluation has its scores."""
+    failures = [(e.stored["name"], e.stored["failure"]) for e in found if e.failed]
+    if not all(e.finished for e in found):
+        words = ", ".join(e.stored["name"] for e in found if not e.finished)
+        return Condition(
+            ConditionType.SUCCEEDED, UNKNOWN, Reason.NOT_FINISHED, f"Not finished: {words}"
+        )
+    if not failures:
+        words = f"{len(found)} of {len(found)} evaluations have scores"
+        return Condition(ConditionType.SUCCEEDED, TRUE, Reason.ALL_SCORED, words)
+    reasons = {failure["reason"] for _, failure in failures}
+    reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.EVALUATION_FAILED
+    words = "; ".join(f"{name}: {failure['message']}" for name, failure in failures)
+    return Condition(ConditionType.SUCCEEDED, FALSE, reason, words)
+
+
+def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
+    """GatePassed, where the run has a gate."""
+    if not owner.spec.gate:
+        return []
+    if not all(e.finished for e in found):
+        words = "The scores are not complete"
+        return [Condition(ConditionType.GATE_PASSED, UNKNOWN, Reason.NOT_FINISHED, words)]
+    records = [ResultRecord.model_validate(r) for e in found for r in e.stored.get("results", [])]
+    return [verdict.judge(owner.spec.gate, records)]
+
+
+def progress(found: Sequence[Evaluated]) -> str:
+    """Requests answered over requests in all; `?` while some total is unknown."""
+    counts: list[Manifest] = [e.stored["progress"] for e in found]
+    totals = [count.get("total") for count in counts]
+    total = "?" if None in totals else sum(t for t in totals if t is not None)
+    return f"{sum(count['done'] for count in counts)}/{total}"
+
+
+def headline(found: Sequence[Evaluated]) -> str | None:
+    """The first score with its standard error."""
+    records: list[Manifest] = [r for e in found for r in e.stored.get("results", [])]
+    if not records:
+        return None
+    value, stderr = float(records[0]["value"]), records[0].get("stderr")
+    return f"{value:.4f}" + (f" ± {float(stderr):.4f}" if stderr else "")
