@@ -244,7 +244,9 @@ class EvaluationStatus(Model):
     name: Name
     """Name within the run."""
     job: Annotated[str, Field(max_length=63)] | None = None
-    """The Job that runs it; named by a hash of all that determines the scores."""
+    """The Job that runs it; named by a hash of its whole pod template."""
+    inputs: Annotated[str, Field(max_length=64)] | None = None
+    """Digest of what determines the scores: the evaluation and the target as the spec has them."""
     progress: Progress = Progress()
     """How far it is."""
     results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []

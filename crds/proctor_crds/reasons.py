@@ -198,7 +198,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.TARGET_UNREACHABLE: Explanation(
         "Requests failed for reasons of infrastructure; nothing was scored.",
         "The target went away, timed out or answered 5xx until the retries were spent.",
-        "Mend the target and apply the run anew, or raise `retry.limit`.",
+        "Mend the target, delete the run and apply it anew; a higher `retry.limit` bridges more.",
     ),
     Reason.HARNESS_FAILED: Explanation(
         "The harness crashed; nothing was scored.",

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from proctor_crds.evaluation_run import Progress
+from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec, Progress
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import RunResult
 from proctor_operator.children.evaluation_job import HARNESS
+from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
 from proctor_operator.pods import (
     Trouble,
@@ -37,6 +38,15 @@ class Evaluated:
     def failed(self) -> bool:
         """Whether it ended without scores."""
         return "failure" in self.stored
+
+
+def inputs(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
+    """Stands for what determines the scores on the run's side: another digest, another evaluation.
+
+    Defaults are left out, for a later version has more of them.
+    """
+    asked = evaluation.model_dump(exclude={"resources"}, exclude_defaults=True)
+    return digest([asked, run.target.model_dump(exclude_defaults=True)])
 
 
 def evaluated(

@@ -10,7 +10,7 @@ from proctor_operator import run_status
 from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
-from proctor_operator.evaluations import Evaluated, evaluated, has_ended, is_running
+from proctor_operator.evaluations import Evaluated, evaluated, has_ended, inputs, is_running
 from proctor_operator.plan import Desired, ending
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, timestamp
@@ -52,7 +52,7 @@ def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
     apply, keep = [], []
     for evaluation in owner.spec.evaluations:
         wanted = wanted_job(owner, evaluation, observed.target, settings)
-        before = finished_before(owner, evaluation, wanted)
+        before = finished_before(owner, evaluation)
         if before:
             keep.append(Ref("batch/v1", "Job", owner.namespace, before["job"]))
         elif wanted and (may_start(owner, observed.target) or Ref.of(wanted) in existing):
@@ -72,19 +72,20 @@ def wanted_job(
     return job(owner, evaluation, target.upstream, settings) if target.upstream else None
 
 
-def finished_before(owner: Run, evaluation: Evaluation, wanted: Manifest | None) -> Manifest | None:
+def stored_before(owner: Run, evaluation: Evaluation) -> Manifest:
+    """The evaluation as the status has it; empty where it is new."""
+    stored: list[Manifest] = owner.status.get("evaluations", [])
+    return next((e for e in stored if e["name"] == evaluation.name), {})
+
+
+def finished_before(owner: Run, evaluation: Evaluation) -> Manifest | None:
     """The stored status of an evaluation that ended, if it is still what the spec asks for.
 
-    Of the same generation it is, whatever became of the target; of an earlier one only if nothing
-    that determines the scores has changed, which is what the Job's name says.
+    Scores outlive their target, its deployment's changes and the operator's images.
     """
-    stored: list[Manifest] = owner.status.get("evaluations", [])
-    before = next((e for e in stored if e["name"] == evaluation.name), None)
-    if not before or not before.get("completionTime") or not before.get("job"):
-        return None
-    same_job = wanted is not None and before["job"] == wanted["metadata"]["name"]
-    same_spec = owner.status.get("observedGeneration") == owner.generation
-    return before if same_spec or same_job else None
+    before = stored_before(owner, evaluation)
+    same = before.get("inputs") == inputs(owner.spec, evaluation)
+    return before if same and "completionTime" in before else None
 
 
 def judge(
@@ -120,22 +121,22 @@ def judge_one(
     owner: Run, evaluation: Evaluation, observed: Observed, settings: Settings, now: datetime
 ) -> Evaluated:
     """One evaluation: as it was stored if it ended, else as its Job and pods tell."""
-    wanted = wanted_job(owner, evaluation, observed.target, settings)
-    before = finished_before(owner, evaluation, wanted)
+    before = finished_before(owner, evaluation)
     if before:
         return Evaluated(before)
+    wanted = wanted_job(owner, evaluation, observed.target, settings)
     name = wanted["metadata"]["name"] if wanted else None
     found = next((c for c in observed.children if c["metadata"]["name"] == name), None)
     pods = [p for p in observed.pods if found and belongs(p, found)]
     seen = observed.progress.get(evaluation.name) or progress_before(owner, evaluation, name)
-    return evaluated(evaluation.name, found, pods, seen, now)
+    told = evaluated(evaluation.name, found, pods, seen, now)
+    return Evaluated(told.stored | {"inputs": inputs(owner.spec, evaluation)})
 
 
 def progress_before(owner: Run, evaluation: Evaluation, job_name: str | None) -> Manifest | None:
     """The progress last seen of the same Job, for when its adapter does not answer."""
-    stored: list[Manifest] = owner.status.get("evaluations", [])
-    same = (e for e in stored if e["name"] == evaluation.name and e.get("job") == job_name)
-    return next((e.get("progress") for e in same), None)
+    before = stored_before(owner, evaluation)
+    return before.get("progress") if before.get("job") == job_name else None
 
 
 def belongs(pod: Manifest, job: Manifest) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Event, Manifest, Ref, Rejected
+from proctor_operator.evaluations import inputs
 from proctor_operator.reconcile import reconcile
 from proctor_operator.routing import Key
 from proctor_operator.settings import Settings
@@ -88,7 +89,14 @@ def kinds(cluster: Memory) -> list[str]:
 
 
 EXTERNAL = {"endpoint": {"url": "http://host", "model": "m"}}
-ENDED = {"name": "sums", "job": "j", "progress": {"done": 1, "total": 1}, "completionTime": STAMP}
+RUN = make_run(target=EXTERNAL)
+ENDED = {
+    "name": "sums",
+    "job": "j",
+    "inputs": inputs(RUN.spec, RUN.spec.evaluations[0]),
+    "progress": {"done": 1, "total": 1},
+    "completionTime": STAMP,
+}
 
 
 async def test_a_deployment_gets_its_children_and_a_status() -> None:

@@ -9,7 +9,7 @@ from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult
 from proctor_operator.children.evaluation_job import Run
 from proctor_operator.cluster import Manifest, Ref
-from proctor_operator.evaluations import Evaluated
+from proctor_operator.evaluations import Evaluated, inputs
 from proctor_operator.run_status import headline, progress
 from proctor_operator.runs import (
     Observed,
@@ -88,11 +88,17 @@ def finished(run: Run, **fields: Any) -> Manifest:
     return {
         "name": name,
         "job": job_name(run),
+        "inputs": inputs_of(run),
         "progress": {"done": 50, "total": 50},
         "results": [SCORE],
         "completionTime": STAMP,
         **fields,
     }
+
+
+def inputs_of(run: Run) -> str:
+    """What stands for the inputs of the first evaluation."""
+    return inputs(run.spec, run.spec.evaluations[0])
 
 
 def status_of(run: Run, seen: Observed) -> Manifest:
@@ -173,10 +179,48 @@ class TestDesire:
 
     def test_a_change_that_scores_depend_on_makes_another_job(self) -> None:
         changed = [EVALUATION | {"tasks": ["other"]}]
-        status = {"observedGeneration": 1, "evaluations": [finished(make_run())]}
-        run = make_run(generation=2, evaluations=changed, status=status)
+        run = make_run(evaluations=changed, status={"evaluations": [finished(make_run())]})
         assert applied(run, observed(jobs(make_run()))) == [job_name(run)]
         assert job_name(run) != job_name(make_run())
+        assert "results" not in status_of(run, observed(jobs(run)))["evaluations"][0]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"gate": GATE},
+            {"retry": {"limit": 9}},
+            {"evaluations": [EVALUATION | {"resources": {"limits": {"memory": "1Gi"}}}]},
+            {"ttlSecondsAfterFinished": 9},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    @pytest.mark.parametrize("target", [READY, ABSENT], ids=["ready", "absent"])
+    def test_no_edit_of_anything_else_loses_scores(
+        self, change: dict[str, Any], target: ObservedTarget
+    ) -> None:
+        ends = [finished(make_run())]
+        run = make_run(
+            generation=2, status={"observedGeneration": 1, "evaluations": ends}, **change
+        )
+        assert applied(run, observed(target=target)) == []
+        assert status_of(run, observed(target=target))["evaluations"] == ends
+
+    def test_another_target_is_another_evaluation(self) -> None:
+        ends = [finished(make_run())]
+        run = make_run(target={"deploymentRef": {"name": "b"}}, status={"evaluations": ends})
+        assert applied(run, observed()) == [job_name(run)]
+
+    def test_an_operator_with_other_images_keeps_the_scores(self) -> None:
+        run = make_run(status={"evaluations": [finished(make_run())]})
+        other = Settings(harness_images={"lm-eval": "new"})
+        assert desire(run, observed(jobs(make_run())), other).apply == []
+
+    def test_an_unfinished_evaluation_whose_job_is_gone_gets_a_new_one(self) -> None:
+        run = make_run()
+        begun = status_of(run, observed(jobs(run), progress={"sums": {"done": 7}}))
+        again = make_run(status=begun)
+        assert applied(again, observed()) == [job_name(run)]
+        assert condition(again, observed(), "Succeeded").reason == "NotFinished"
 
     def test_another_gate_judges_the_same_scores(self) -> None:
         status = {"observedGeneration": 1, "evaluations": [finished(make_run())]}
@@ -258,12 +302,13 @@ class TestConditions:
 
     def test_several_reasons_of_failure_are_one(self) -> None:
         why = [{"reason": r, "message": "m"} for r in ("UnknownTask", "HarnessFailed")]
+        run = make_run(evaluations=TWO)
         ends = [
-            {"name": n, "job": "j", "progress": {"done": 0}, "failure": w, "completionTime": STAMP}
-            for n, w in zip(("sums", "more"), why, strict=True)
+            finished(run, name=e.name, inputs=inputs(run.spec, e), failure=w)
+            for e, w in zip(run.spec.evaluations, why, strict=True)
         ]
-        status = {"observedGeneration": 1, "evaluations": ends}
-        found = condition(make_run(evaluations=TWO, status=status), observed(), "Succeeded")
+        after = make_run(evaluations=TWO, status={"evaluations": ends})
+        found = condition(after, observed(), "Succeeded")
         assert found.reason == "EvaluationFailed"
         assert found.message == "sums: m; more: m"
 
@@ -285,7 +330,9 @@ class TestStatus:
         found = status_of(make_run(), observed(target=ABSENT))
         assert found == {
             "progress": "0/?",
-            "evaluations": [{"name": "sums", "progress": {"done": 0}}],
+            "evaluations": [
+                {"name": "sums", "inputs": inputs_of(make_run()), "progress": {"done": 0}}
+            ],
         }
 
     def test_a_run_starts_with_its_first_job(self) -> None:
