@@ -238,27 +238,6 @@ class EvaluationFailure(Model):
     """The same for a person."""
 
 
-class EvaluationStatus(Model):
-    """What is observed of one evaluation."""
-
-    name: Name
-    """Name within the run."""
-    job: Annotated[str, Field(max_length=63)] | None = None
-    """The Job that runs it; named by a hash of its whole pod template."""
-    inputs: Annotated[str, Field(max_length=64)] | None = None
-    """Digest of what determines the scores: the evaluation and the target as the spec has them."""
-    progress: Progress = Progress()
-    """How far it is."""
-    results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []
-    """The scores."""
-    truncated: bool = False
-    """More scores lie in the artifacts than fit here."""
-    failure: EvaluationFailure | None = None
-    """Why there are no scores."""
-    completion_time: Time | None = None
-    """When it ended, with scores or a failure."""
-
-
 class Provenance(Model):
     """What the scores were computed from."""
 
@@ -270,6 +249,29 @@ class Provenance(Model):
     """Digest of the server's image."""
     deployment_generation: Annotated[int, Field(ge=0)] | None = None
     """Generation of the ModelDeployment."""
+
+
+class EvaluationStatus(Model):
+    """What is observed of one evaluation."""
+
+    name: Name
+    """Name within the run."""
+    job: Annotated[str, Field(max_length=63)] | None = None
+    """The Job that runs it; named by a hash of its whole pod template."""
+    inputs: Annotated[str, Field(max_length=64)] | None = None
+    """Digest of what determines the scores: the evaluation and the target as the spec has them."""
+    provenance: Provenance | None = None
+    """What the scores were computed from, as the target told it while the Job ran."""
+    progress: Progress = Progress()
+    """How far it is."""
+    results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []
+    """The scores."""
+    truncated: bool = False
+    """More scores lie in the artifacts than fit here."""
+    failure: EvaluationFailure | None = None
+    """Why there are no scores."""
+    completion_time: Time | None = None
+    """When it ended, with scores or a failure."""
 
 
 class EvaluationRunStatus(Model):
@@ -293,5 +295,3 @@ class EvaluationRunStatus(Model):
         list[EvaluationStatus], Field(max_length=50, json_schema_extra=keyed_by("name"))
     ] = []
     """Each evaluation's progress and scores."""
-    provenance: Provenance | None = None
-    """What the scores were computed from."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from proctor_crds.evaluation_run import Evaluation
 from proctor_operator import run_status
@@ -110,10 +109,7 @@ def judge(
         "progress": run_status.progress(found),
         "score": run_status.headline(found),
         "evaluations": [e.stored for e in found],
-        "provenance": before.get("provenance") if done else provenance(observed.target, before),
     }
-    if done and not before.get("provenance"):
-        fields["provenance"] = provenance(observed.target, before)
     return conditions, {key: value for key, value in fields.items() if value is not None}
 
 
@@ -121,44 +117,33 @@ def judge_one(
     owner: Run, evaluation: Evaluation, observed: Observed, settings: Settings, now: datetime
 ) -> Evaluated:
     """One evaluation: as it was stored if it ended, else as its Job and pods tell."""
-    before = finished_before(owner, evaluation)
-    if before:
-        return Evaluated(before)
+    finished = finished_before(owner, evaluation)
+    if finished:
+        return Evaluated(finished)
     wanted = wanted_job(owner, evaluation, observed.target, settings)
     name = wanted["metadata"]["name"] if wanted else None
     found = next((c for c in observed.children if c["metadata"]["name"] == name), None)
     pods = [p for p in observed.pods if found and belongs(p, found)]
-    seen = observed.progress.get(evaluation.name) or progress_before(owner, evaluation, name)
-    told = evaluated(evaluation.name, found, pods, seen, now)
-    return Evaluated(told.stored | {"inputs": inputs(owner.spec, evaluation)})
-
-
-def progress_before(owner: Run, evaluation: Evaluation, job_name: str | None) -> Manifest | None:
-    """The progress last seen of the same Job, for when its adapter does not answer."""
     before = stored_before(owner, evaluation)
-    return before.get("progress") if before.get("job") == job_name else None
+    last = before if found and before.get("job") == name else {}
+    seen = observed.progress.get(evaluation.name) or last.get("progress")
+    told = evaluated(evaluation.name, found, pods, seen, now).stored
+    told |= {"inputs": inputs(owner.spec, evaluation)}
+    origin = provenance(found, observed.target, last.get("provenance", {}))
+    return Evaluated(told | ({"provenance": origin} if origin else {}))
+
+
+def provenance(found: Manifest | None, target: ObservedTarget, before: Manifest) -> Manifest:
+    """What the scores come from: what the target said last while their Job ran."""
+    if not found or (before and has_ended(found)):
+        return before
+    return before | target.provenance()
 
 
 def belongs(pod: Manifest, job: Manifest) -> bool:
     """Whether `pod` is one of the Job's: by uid, as a Job made anew has its forerunner's name."""
     owners = pod["metadata"].get("ownerReferences", [])
     return any(owner["uid"] == job["metadata"]["uid"] for owner in owners)
-
-
-def provenance(target: ObservedTarget, before: Manifest) -> Manifest | None:
-    """What the scores come from, as the target's status tells it."""
-    deployment = target.deployment
-    if not deployment:
-        stored: Manifest | None = before.get("provenance")
-        return stored
-    status: Manifest = deployment.get("status") or {}
-    found: dict[str, Any] = {
-        "servedModel": status.get("servedModel"),
-        "checkpointDigest": status.get("checkpointDigest"),
-        "runtimeImage": status.get("imageDigest"),
-        "deploymentGeneration": deployment["metadata"].get("generation"),
-    }
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def next_look(

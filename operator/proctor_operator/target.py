@@ -29,6 +29,19 @@ class ObservedTarget:
         """Whether Jobs may start."""
         return self.condition.status == TRUE
 
+    def provenance(self) -> Manifest:
+        """What scores come from, as the deployment's status tells it."""
+        if not self.deployment:
+            return {}
+        status = self.deployment.get("status") or {}
+        found = {
+            "servedModel": status.get("servedModel"),
+            "checkpointDigest": status.get("checkpointDigest"),
+            "runtimeImage": status.get("imageDigest"),
+            "deploymentGeneration": self.deployment["metadata"].get("generation"),
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
 
 async def observe(target: Target, namespace: str, cluster: Cluster) -> ObservedTarget:
     """Look the target up."""

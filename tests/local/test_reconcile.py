@@ -18,7 +18,7 @@ async def test_a_run_gets_its_scores(world: World) -> None:
     status = (await world.get(ER) or {})["status"]
     assert status["score"] == "0.7500 ± 0.0300"
     assert status["progress"] == "200/200"
-    assert status["provenance"]["checkpointDigest"] == "sha256:0"
+    assert status["evaluations"][0]["provenance"]["checkpointDigest"] == "sha256:0"
 
 
 async def test_a_run_waits_for_its_deployment(world: World) -> None:

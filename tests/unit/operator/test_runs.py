@@ -7,7 +7,7 @@ import pytest
 
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult
-from proctor_operator.children.evaluation_job import Run
+from proctor_operator.children.evaluation_job import Run, Upstream
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.evaluations import Evaluated, inputs
 from proctor_operator.run_status import headline, progress
@@ -48,11 +48,20 @@ READY_STATUS = {
     "checkpointDigest": "sha256:1",
     "imageDigest": "runtime@sha256:2",
 }
+PROVENANCE = {
+    "servedModel": "tiny",
+    "checkpointDigest": "sha256:1",
+    "runtimeImage": "runtime@sha256:2",
+    "deploymentGeneration": 1,
+}
 GATE = {"rules": [{"task": "sums", "metric": "acc", "min": "0.1"}]}
 
 READY = of_deployment("demo", deployment_manifest(status=READY_STATUS), URL)
 UNREADY = of_deployment("demo", deployment_manifest(), URL)
 ABSENT = of_deployment("demo", None, URL)
+MOVED = of_deployment(
+    "demo", deployment_manifest(status=READY_STATUS | {"checkpointDigest": "sha256:9"}), URL
+)
 
 
 def jobs(run: Run, target: ObservedTarget = READY, **status: Any) -> list[Manifest]:
@@ -89,6 +98,7 @@ def finished(run: Run, **fields: Any) -> Manifest:
         "name": name,
         "job": job_name(run),
         "inputs": inputs_of(run),
+        "provenance": PROVENANCE,
         "progress": {"done": 50, "total": 50},
         "results": [SCORE],
         "completionTime": STAMP,
@@ -347,24 +357,40 @@ class TestStatus:
         assert found["completionTime"] == STAMP
         assert (found["progress"], found["score"]) == ("50/50", "0.5000 ± 0.0100")
         assert found["evaluations"] == [finished(run, results=[SCORE | {"filter": "none"}])]
-        assert found["provenance"] == {
-            "servedModel": "tiny",
-            "checkpointDigest": "sha256:1",
-            "runtimeImage": "runtime@sha256:2",
-            "deploymentGeneration": 1,
-        }
 
     def test_what_a_finished_run_came_from_does_not_change_any_more(self) -> None:
         run = make_run()
         status = status_of(run, observed(jobs(run, **COMPLETE), [scored_pod(run)]))
         after = make_run(status=status | {"observedGeneration": 1})
-        moved = deployment_manifest(status=READY_STATUS | {"checkpointDigest": "sha256:9"})
-        seen = observed(target=of_deployment("demo", moved, URL))
+        seen = observed(target=MOVED)
         assert judge(after, seen, SETTINGS, NOW + timedelta(days=1))[1] == status
+
+    def test_where_scores_come_from_is_what_the_target_said_while_their_job_ran(self) -> None:
+        run = make_run()
+        begun = make_run(status=status_of(run, observed(jobs(run))))
+        ends = observed(jobs(run, **COMPLETE), [scored_pod(run)], target=MOVED)
+        assert status_of(begun, ends)["evaluations"][0]["provenance"] == PROVENANCE
+
+    def test_a_target_that_falls_silent_takes_nothing_back(self) -> None:
+        run = make_run()
+        begun = make_run(status=status_of(run, observed(jobs(run))))
+        found = status_of(begun, observed(jobs(run), target=UNREADY))
+        assert found["evaluations"][0]["provenance"] == PROVENANCE
+
+    def test_an_evaluation_without_a_job_comes_from_nowhere_yet(self) -> None:
+        assert "provenance" not in status_of(make_run(), observed())["evaluations"][0]
+
+    def test_each_evaluation_tells_where_its_own_scores_come_from(self) -> None:
+        first = finished(make_run(), provenance={"checkpointDigest": "sha256:0"})
+        run = make_run(evaluations=TWO, status={"evaluations": [first]})
+        told = status_of(run, observed(jobs(run)))["evaluations"]
+        assert [e["provenance"]["checkpointDigest"] for e in told] == ["sha256:0", "sha256:1"]
 
     def test_an_external_target_has_no_provenance(self) -> None:
         run = make_run(target={"endpoint": {"url": "http://x", "model": "m"}})
-        assert "provenance" not in status_of(run, observed(target=ABSENT))
+        outside = ObservedTarget(READY.condition, Upstream("http://x", "m"))
+        made = jobs(run, outside)
+        assert "provenance" not in status_of(run, observed(made, target=outside))["evaluations"][0]
 
     def test_progress_comes_from_the_adapter_and_stays_while_it_is_silent(self) -> None:
         run = make_run()
