@@ -85,8 +85,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.CHILD_REJECTED: Explanation(
         "The cluster refuses an object that the operator wants to make.",
-        "A quota, an admission policy, or a `pod` overlay that makes the pod invalid.",
-        "Read the apiserver's words in the message; change the overlay or the policy.",
+        "A quota, an admission policy, a `pod` overlay that makes the pod invalid, or an object of"
+        " that name that belongs to somebody else.",
+        "Read the message; change the overlay, the policy or a name. It is tried again each minute.",
     ),
     Reason.STARTING: Explanation(
         "Pods start; the model is being loaded.",

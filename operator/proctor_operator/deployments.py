@@ -9,7 +9,7 @@ from proctor_crds.reasons import ConditionType, Reason
 from proctor_operator.children import serving
 from proctor_operator.children.naming import TEMPLATE_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest
-from proctor_operator.plan import Desired
+from proctor_operator.plan import Desired, owned
 from proctor_operator.pods import Trouble, image_digest, is_ready, newest_first, trouble
 from proctor_operator.settings import Settings
 from proctor_operator.status import FALSE, TRUE, Condition
@@ -35,7 +35,8 @@ async def observe(owner: serving.Deployment, cluster: Cluster) -> Observed:
     engine = await effective_engine(pods, cluster)
     name = serving.service_name(owner)
     url = cluster.service_url(owner.namespace, name, serving.PORTS["http"])
-    return Observed([c for found in children for c in found], pods, engine, url)
+    own = [c for found in children for c in found if owned(c, owner.uid)]
+    return Observed(own, pods, engine, url)
 
 
 async def effective_engine(pods: Sequence[Manifest], cluster: Cluster) -> Manifest:

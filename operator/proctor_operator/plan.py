@@ -36,6 +36,12 @@ def ending(manifest: Manifest) -> bool:
     return "deletionTimestamp" in manifest["metadata"]
 
 
+def owned(manifest: Manifest, uid: str) -> bool:
+    """Whether the object belongs to the resource of that uid; a label can be anybody's."""
+    owners = manifest["metadata"].get("ownerReferences", [])
+    return any(owner.get("uid") == uid for owner in owners)
+
+
 def drifted(desired: Manifest, observed: Manifest) -> str | None:
     """The first path at which `observed` lacks something of `desired`; None where it has all.
 

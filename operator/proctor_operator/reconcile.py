@@ -4,7 +4,7 @@ Level-triggered: nothing is carried from one call to the next, so any event may 
 or reordered. Desire, plan and judge are pure; observe, act and report are the only I/O.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from proctor_crds.reasons import Reason
 from proctor_crds.validation import SpecInvalidError
 from proctor_operator import deployments, runs
 from proctor_operator.cluster import Cluster, Manifest, Ref, Rejected
-from proctor_operator.plan import Plan, ending, plan
+from proctor_operator.plan import Plan, ending, owned, plan
 from proctor_operator.resource import Resource, parsed, unparsed
 from proctor_operator.routing import Key
 from proctor_operator.settings import Settings
@@ -63,7 +63,7 @@ async def reconcile_deployment(
     """Observe to judge, for a ModelDeployment."""
     observed = await deployments.observe(owner, cluster)
     steps = plan(deployments.desire(owner, observed, settings), observed.children)
-    refusal = await act(steps, cluster)
+    refusal = await act(owner, steps, observed.children, cluster)
     conditions, fields = deployments.judge(owner, observed, settings)
     return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields)
 
@@ -74,7 +74,7 @@ async def reconcile_run(
     """Observe to judge, for an EvaluationRun."""
     observed = await runs.observe(owner, cluster)
     steps = plan(runs.desire(owner, observed, settings), observed.children)
-    refusal = await act(steps, cluster)
+    refusal = await act(owner, steps, observed.children, cluster)
     conditions, fields = runs.judge(owner, observed, settings, now)
     left = runs.time_to_live(owner, fields, now)
     # Not before its outcome was written once, for those who wait for it.
@@ -88,17 +88,31 @@ async def reconcile_run(
 STAGES = {"ModelDeployment": reconcile_deployment, "EvaluationRun": reconcile_run}
 
 
-async def act(steps: Plan, cluster: Cluster) -> str | None:
-    """Carry the plan out; returns the cluster's words where it refuses a child."""
-    refusal = None
-    for manifest in steps.apply:
-        try:
-            await cluster.apply(manifest)
-        except Rejected as error:
-            refusal = f"{manifest['kind']} {manifest['metadata']['name']}: {error}"
+async def act(
+    owner: Resource[Any], steps: Plan, children: Sequence[Manifest], cluster: Cluster
+) -> str | None:
+    """Carry the plan out; returns why, where children are refused."""
+    observed = {Ref.of(child) for child in children}
+    refusals = [await made(manifest, owner, observed, cluster) for manifest in steps.apply]
     for ref in steps.delete:
         await cluster.delete(ref)
-    return refusal
+    return "; ".join(filter(None, refusals)) or None
+
+
+async def made(
+    manifest: Manifest, owner: Resource[Any], observed: Collection[Ref], cluster: Cluster
+) -> str | None:
+    """Apply a child, but never over somebody else's object; returns why where it is refused."""
+    ref = Ref.of(manifest)
+    title = f"{ref.kind} {ref.name}"
+    found = None if ref in observed else await cluster.get(ref)
+    if found and not owned(found, owner.uid):
+        return f"{title} exists and does not belong to this {owner.kind}: rename one of the two"
+    try:
+        await cluster.apply(manifest)
+    except Rejected as error:
+        return f"{title}: {error}"
+    return None
 
 
 async def report(owner: Resource[Any], judged: Judged, cluster: Cluster, now: datetime) -> None:

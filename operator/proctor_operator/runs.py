@@ -10,7 +10,7 @@ from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
 from proctor_operator.evaluations import Evaluated, evaluated, has_ended, inputs, is_running
-from proctor_operator.plan import Desired, ending
+from proctor_operator.plan import Desired, ending, owned
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, timestamp
 from proctor_operator.target import ObservedTarget
@@ -38,7 +38,8 @@ async def observe(owner: Run, cluster: Cluster) -> Observed:
         found = await cluster.get_json(pod, next(iter(ADAPTER_PORTS)), "/progress")
         if isinstance(found, dict):
             progress[pod["metadata"]["labels"][EVALUATION_LABEL]] = found
-    return Observed(target, jobs, pods, progress)
+    own = [job for job in jobs if owned(job, owner.uid)]
+    return Observed(target, own, pods, progress)
 
 
 def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
@@ -142,8 +143,7 @@ def provenance(found: Manifest | None, target: ObservedTarget, before: Manifest)
 
 def belongs(pod: Manifest, job: Manifest) -> bool:
     """Whether `pod` is one of the Job's: by uid, as a Job made anew has its forerunner's name."""
-    owners = pod["metadata"].get("ownerReferences", [])
-    return any(owner["uid"] == job["metadata"]["uid"] for owner in owners)
+    return owned(pod, job["metadata"]["uid"])
 
 
 def next_look(

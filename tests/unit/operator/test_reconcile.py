@@ -51,8 +51,10 @@ class Memory:
     async def apply(self, manifest: Manifest) -> Manifest:
         if manifest["kind"] in self.refused:
             raise Rejected("exceeded quota")
-        self.objects[Ref.of(manifest)] = manifest
-        return manifest
+        uid = f"uid-of-{manifest['metadata']['name']}"
+        stored = {**manifest, "metadata": {"uid": uid} | manifest["metadata"]}
+        self.objects[Ref.of(manifest)] = stored
+        return stored
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
         self.statuses.append(manifest["status"])
@@ -88,6 +90,7 @@ def kinds(cluster: Memory) -> list[str]:
     return sorted(ref.kind for ref in cluster.objects)
 
 
+SERVICE = Ref("v1", "Service", "team", "demo")
 EXTERNAL = {"endpoint": {"url": "http://host", "model": "m"}}
 RUN = make_run(target=EXTERNAL)
 ENDED = {
@@ -146,7 +149,7 @@ async def test_a_child_that_is_deleted_comes_back() -> None:
     manifest = deployment_manifest()
     cluster = holding(manifest)
     await reconciled(cluster, manifest)
-    await cluster.delete(Ref("v1", "Service", "team", "demo"))
+    await cluster.delete(SERVICE)
     await reconciled(cluster, manifest)
     assert "Service" in kinds(cluster)
 
@@ -187,6 +190,46 @@ async def test_a_child_that_is_refused_is_told_and_the_others_are_made() -> None
     assert (accepted["status"], accepted["reason"]) == ("False", "ChildRejected")
     assert accepted["message"] == "Service demo: exceeded quota"
     assert "Deployment" in kinds(cluster)
+
+
+@pytest.mark.parametrize("labels", [{}, owner_labels(make_deployment())], ids=["bare", "alike"])
+@pytest.mark.parametrize("owners", [[], [{"uid": "of another"}]], ids=["free", "another's"])
+async def test_what_belongs_to_another_is_neither_changed_nor_deleted(
+    labels: dict[str, str], owners: list[Manifest]
+) -> None:
+    meta = {"name": "demo", "namespace": "team", "labels": labels, "ownerReferences": owners}
+    theirs = {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"a": "b"}}
+    stale = {**theirs, "metadata": {**meta, "name": "left-over"}}
+    manifest = deployment_manifest()
+    cluster = holding(manifest, theirs, stale)
+    await reconciled(cluster, manifest)
+    accepted = condition_of(cluster.statuses[0]["conditions"], "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "ChildRejected")
+    assert accepted["message"] == (
+        "Service demo exists and does not belong to this ModelDeployment: rename one of the two"
+    )
+    assert cluster.objects[SERVICE] is theirs
+    assert cluster.objects[Ref.of(stale)] is stale
+
+
+async def test_a_child_that_lost_its_labels_gets_them_back() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    child = cluster.objects[SERVICE]
+    cluster.objects[SERVICE] = {**child, "metadata": {**child["metadata"], "labels": {}}}
+    await reconciled(cluster, manifest)
+    assert cluster.objects[SERVICE] == child
+
+
+async def test_an_unfinished_run_whose_job_is_deleted_gets_another() -> None:
+    manifest = run_manifest(target=EXTERNAL)
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    (job,) = (ref for ref in cluster.objects if ref.kind == "Job")
+    await cluster.delete(job)
+    await reconciled(cluster, manifest)
+    assert job in cluster.objects
 
 
 async def test_a_finished_run_goes_when_its_time_has_come() -> None:
