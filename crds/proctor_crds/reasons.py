@@ -87,7 +87,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The cluster refuses an object that the operator wants to make.",
         "A quota, an admission policy, a `pod` overlay that makes the pod invalid, or an object of"
         " that name that belongs to somebody else.",
-        "Read the message; change the overlay, the policy or a name. It is tried again each minute.",
+        "Read the message; change the overlay, the policy or the name. It is tried each minute.",
     ),
     Reason.STARTING: Explanation(
         "Pods start; the model is being loaded.",

@@ -20,6 +20,9 @@ from proctor_operator.routing import Key
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, accepted, merged, transitions
 
+REFUSED_AGAIN = timedelta(seconds=60)
+"""A quota may be freed and a name given up, and nothing tells of either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -64,8 +67,7 @@ async def reconcile_deployment(
     observed = await deployments.observe(owner, cluster)
     steps = plan(deployments.desire(owner, observed, settings), observed.children)
     refusal = await act(owner, steps, observed.children, cluster)
-    conditions, fields = deployments.judge(owner, observed, settings)
-    return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields)
+    return acted(refusal, *deployments.judge(owner, observed, settings))
 
 
 async def reconcile_run(
@@ -82,10 +84,22 @@ async def reconcile_run(
     if told and left is not None and left <= timedelta(0):
         await cluster.delete(owner.ref)
     again = runs.next_look(owner, observed, settings, fields, now)
-    return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields, again)
+    return acted(refusal, conditions, fields, again)
 
 
 STAGES = {"ModelDeployment": reconcile_deployment, "EvaluationRun": reconcile_run}
+
+
+def acted(
+    refusal: str | None,
+    conditions: Sequence[Condition],
+    fields: Manifest,
+    again: timedelta | None = None,
+) -> Judged:
+    """What was judged, and whether the cluster took the children: what it refused is tried anew."""
+    if refusal:
+        again = min(again or REFUSED_AGAIN, REFUSED_AGAIN)
+    return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields, again)
 
 
 async def act(

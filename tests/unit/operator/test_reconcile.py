@@ -185,11 +185,20 @@ async def test_a_spec_that_can_no_longer_be_read_keeps_its_scores() -> None:
 async def test_a_child_that_is_refused_is_told_and_the_others_are_made() -> None:
     manifest = deployment_manifest()
     cluster = holding(manifest, refused="Service")
-    await reconciled(cluster, manifest)
+    assert await reconciled(cluster, manifest) == timedelta(seconds=60)
     accepted = condition_of(cluster.statuses[0]["conditions"], "Accepted")
     assert (accepted["status"], accepted["reason"]) == ("False", "ChildRejected")
     assert accepted["message"] == "Service demo: exceeded quota"
     assert "Deployment" in kinds(cluster)
+
+
+async def test_what_was_refused_is_made_once_it_may_be() -> None:
+    manifest = run_manifest(target=EXTERNAL)
+    cluster = holding(manifest, refused="Job")
+    assert await reconciled(cluster, manifest) == timedelta(seconds=60)
+    cluster.refused = frozenset()
+    assert await reconciled(cluster, manifest) is None
+    assert "Job" in kinds(cluster)
 
 
 @pytest.mark.parametrize("labels", [{}, owner_labels(make_deployment())], ids=["bare", "alike"])
