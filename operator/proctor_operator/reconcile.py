@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from proctor_crds.kinds import KINDS
 from proctor_crds.reasons import Reason
 from proctor_crds.validation import SpecInvalidError
 from proctor_operator import deployments, runs
-from proctor_operator.cluster import Cluster, Manifest, Ref, Rejected
+from proctor_operator.cluster import Cluster, ClusterError, Event, Manifest, Ref, Rejected
 from proctor_operator.plan import Plan, ending, owned, plan
 from proctor_operator.resource import Resource, parsed, unparsed
 from proctor_operator.routing import Key
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, accepted, merged, transitions
+
+log = structlog.get_logger()
 
 REFUSED_AGAIN = timedelta(seconds=60)
 """A quota may be freed and a name given up, and nothing tells of either."""
@@ -130,7 +134,10 @@ async def made(
 
 
 async def report(owner: Resource[Any], judged: Judged, cluster: Cluster, now: datetime) -> None:
-    """One status write, only when it changed, and an event for each transition."""
+    """One status write, only when it changed, and an event for each transition.
+
+    The identity holds the uid: a resource that was made anew since is not given another's status.
+    """
     before = owner.status.get("conditions", [])
     conditions = merged(judged.conditions, before, owner.generation, now)
     status = judged.fields | {"observedGeneration": owner.generation, "conditions": conditions}
@@ -138,4 +145,12 @@ async def report(owner: Resource[Any], judged: Judged, cluster: Cluster, now: da
         return
     await cluster.apply_status(owner.identity() | {"status": status})
     for event in transitions(owner.identity(), before, conditions):
+        await tell(event, cluster)
+
+
+async def tell(event: Event, cluster: Cluster) -> None:
+    """Emit an event; one that is lost is no reason to lose another or to look again."""
+    try:
         await cluster.emit(event)
+    except ClusterError as error:
+        log.warning("event lost", reason=event.reason, message=event.message, why=str(error))

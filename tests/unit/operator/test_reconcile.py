@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
-from proctor_operator.cluster import Event, Manifest, Ref, Rejected
+from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 from proctor_operator.evaluations import inputs
 from proctor_operator.reconcile import reconcile
 from proctor_operator.routing import Key
@@ -34,6 +34,7 @@ class Memory:
     events: list[Event] = field(default_factory=list)
     statuses: list[Manifest] = field(default_factory=list)
     refused: frozenset[str] = frozenset()
+    untold: frozenset[str] = frozenset()
     answers: dict[str, Any] = field(default_factory=dict)
 
     async def get(self, ref: Ref) -> Manifest | None:
@@ -57,14 +58,19 @@ class Memory:
         return stored
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
+        found = self.objects[Ref.of(manifest)]
+        if found["metadata"]["uid"] != manifest["metadata"]["uid"]:
+            raise ClusterError("409: Precondition failed: UID in precondition")
         self.statuses.append(manifest["status"])
-        self.objects[Ref.of(manifest)]["status"] = manifest["status"]
+        found["status"] = manifest["status"]
         return manifest
 
     async def delete(self, ref: Ref) -> None:
         self.objects.pop(ref, None)
 
     async def emit(self, event: Event) -> None:
+        if event.reason in self.untold:
+            raise ClusterError("429: too many requests")
         self.events.append(event)
 
     async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:  # noqa: ARG002
@@ -143,6 +149,35 @@ async def test_every_transition_is_told_once() -> None:
         "WaitingForTarget",
         "NotFinished",
     ]
+
+
+async def test_an_event_that_is_lost_takes_no_other_with_it() -> None:
+    manifest = run_manifest()
+    cluster = holding(manifest)
+    cluster.untold = frozenset({"DeploymentNotFound"})
+    await reconciled(cluster, manifest)
+    told = [event.reason for event in cluster.events]
+    assert told == ["SpecValid", "WaitingForTarget", "NotFinished"]
+
+
+class MadeAnew(Memory):
+    """A cluster in which the first object read is deleted and made anew right afterwards."""
+
+    async def get(self, ref: Ref) -> Manifest | None:
+        found = await super().get(ref)
+        if found and found["metadata"]["uid"] == "uid-of-run":
+            again = {**found, "metadata": found["metadata"] | {"uid": "new"}}
+            self.objects[ref] = again
+        return found
+
+
+async def test_a_resource_made_anew_is_not_given_the_status_of_the_one_before() -> None:
+    manifest = run_manifest()
+    cluster = MadeAnew({Ref.of(manifest): manifest})
+    with pytest.raises(ClusterError, match="precondition"):
+        await reconciled(cluster, manifest)
+    await reconciled(cluster, manifest)
+    assert len(cluster.statuses) == 1
 
 
 async def test_a_child_that_is_deleted_comes_back() -> None:
