@@ -80,7 +80,7 @@ def fill_claim(tools: Tools) -> None:
     tools.kubectl("apply", "-f", str(EXAMPLES / "volume.yaml"), "-f", "demo/loader.yaml")
     tools.kubectl("wait", "--for=condition=Ready", "pod/loader", "--timeout=120s")
     archive = subprocess.run(  # noqa: S603  a fixed command
-        ["tar", "-C", str(MODEL), "-cf", "-", "."],  # noqa: S607  tar is everywhere
+        ["tar", "-C", str(MODEL), "-cf", "-", "checkpoint", "tokenizer", "tasks"],  # noqa: S607  tar is everywhere
         stdout=subprocess.PIPE,
         check=True,
     ).stdout

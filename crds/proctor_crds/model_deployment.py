@@ -245,6 +245,8 @@ class ModelDeploymentStatus(Model):
     """Label selector of the pods, for the scale subresource."""
     endpoints: Endpoints | None = None
     """Where the deployment answers."""
+    template: Annotated[str, Field(max_length=63)] | None = None
+    """Hash of the pod template whose server reported the fields below."""
     served_model: Annotated[str, Field(max_length=253)] | None = None
     """Model id that the running server reports."""
     engine: Annotated[dict[str, Text], Field(max_length=64)] = {}

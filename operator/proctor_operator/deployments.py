@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from proctor_crds.reasons import ConditionType, Reason
@@ -15,16 +16,23 @@ from proctor_operator.settings import Settings
 from proctor_operator.status import FALSE, TRUE, Condition
 
 CHILD_KINDS = (("apps/v1", "Deployment"), ("v1", "Service"))
+SAID = ("template", "servedModel", "engine", "imageDigest", "checkpointDigest")
+"""Fields of the status that a server told, and the template that it was made from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The children, their pods, and what a ready server says of itself."""
+    """The children, the pods of the Deployment's template, and what a ready one says of itself."""
 
     children: Sequence[Manifest]
     pods: Sequence[Manifest]
     engine: Manifest
     url: str
+
+    @property
+    def child(self) -> Manifest:
+        """The Deployment; empty where there is none yet."""
+        return next((c for c in self.children if c["kind"] == "Deployment"), {})
 
 
 async def observe(owner: serving.Deployment, cluster: Cluster) -> Observed:
@@ -32,11 +40,14 @@ async def observe(owner: serving.Deployment, cluster: Cluster) -> Observed:
     labels = owner_labels(owner)
     lists = [cluster.list(v, k, owner.namespace, labels) for v, k in (*CHILD_KINDS, ("v1", "Pod"))]
     *children, pods = await asyncio.gather(*lists)
-    engine = await effective_engine(pods, cluster)
+    own = [c for found in children for c in found if owned(c, owner.uid)]
     name = serving.service_name(owner)
     url = cluster.service_url(owner.namespace, name, serving.PORTS["http"])
-    own = [c for found in children for c in found if owned(c, owner.uid)]
-    return Observed(own, pods, engine, url)
+    observed = Observed(own, pods, {}, url)
+    # Those of an older template are on their way out, and speak of another model.
+    current = [pod for pod in pods if template_label(pod) == template_of(observed.child)]
+    engine = await effective_engine(current, cluster)
+    return replace(observed, pods=current, engine=engine)
 
 
 async def effective_engine(pods: Sequence[Manifest], cluster: Cluster) -> Manifest:
@@ -57,42 +68,44 @@ def judge(
     owner: serving.Deployment, observed: Observed, settings: Settings
 ) -> tuple[list[Condition], Manifest]:
     """Conditions and the other fields of the status."""
-    child = next((c for c in observed.children if c["kind"] == "Deployment"), {})
+    child, template = observed.child, template_of(serving.deployment(owner, settings))
     # What was observed may be older than the spec: its pods serve another model.
-    current = template_of(child) == template_of(serving.deployment(owner, settings))
+    current = template_of(child) == template
     counts = child.get("status", {})
-    ready = counts.get("readyReplicas", 0)
     fields = {
         "replicas": counts.get("replicas", 0),
-        "readyReplicas": ready,
+        "readyReplicas": counts.get("readyReplicas", 0),
         "selector": ",".join(f"{k}={v}" for k, v in serving.selector(owner).items()),
         "endpoints": {"openai": f"{observed.url}/v1"},
     }
-    found = current_trouble(child, observed.pods)
+    found = trouble(newest_first(observed.pods))
+    said = server_fields(observed) if current else {}
     return conditions(owner, child, found, current=current), (
-        fields | server_fields(observed, fields_before=owner.status)
+        fields | (said | {"template": template} if said else kept(owner.status, template))
     )
 
 
 def template_of(child: Manifest) -> str | None:
     """The hash of a Deployment's pod template, as its builder noted it."""
-    template = child.get("spec", {}).get("template", {}).get("metadata", {})
-    found: str | None = template.get("labels", {}).get(TEMPLATE_LABEL)
+    return template_label(child.get("spec", {}).get("template", {"metadata": {}}))
+
+
+def template_label(pod: Manifest) -> str | None:
+    """The hash of the template that a pod was made from."""
+    found: str | None = pod["metadata"].get("labels", {}).get(TEMPLATE_LABEL)
     return found
 
 
-def current_trouble(child: Manifest, pods: Sequence[Manifest]) -> Trouble | None:
-    """The trouble of the newest template's pods; those of an older one are on their way out."""
-    wanted = template_of(child)
-    current = [p for p in pods if p["metadata"].get("labels", {}).get(TEMPLATE_LABEL) == wanted]
-    return trouble(newest_first(current))
+def kept(before: Manifest, template: str | None) -> Manifest:
+    """What a server of the same template said before, for while none is ready."""
+    same = before.get("template") == template
+    return {key: before[key] for key in SAID if key in before} if same else {}
 
 
-def server_fields(observed: Observed, fields_before: Manifest) -> Manifest:
-    """What the running server says of itself, kept from before while none is ready."""
+def server_fields(observed: Observed) -> Manifest:
+    """What the running server says of itself."""
     if not observed.engine:
-        kept = ("servedModel", "engine", "imageDigest", "checkpointDigest")
-        return {key: fields_before[key] for key in kept if key in fields_before}
+        return {}
     engine = {key: text(value) for key, value in sorted(observed.engine.items())}
     found = {
         "servedModel": engine.get("servedModelName"),
@@ -101,6 +114,12 @@ def server_fields(observed: Observed, fields_before: Manifest) -> Manifest:
         "imageDigest": image_digest(filter(is_ready, observed.pods), "server"),
     }
     return {key: value for key, value in found.items() if value}
+
+
+def next_look(observed: Observed, settings: Settings) -> timedelta | None:
+    """When to ask again a server that is ready and did not say what it serves."""
+    silent = any(map(is_ready, observed.pods)) and not observed.engine
+    return timedelta(seconds=settings.progress_seconds) if silent else None
 
 
 def text(value: Any) -> str:

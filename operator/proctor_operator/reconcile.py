@@ -71,7 +71,8 @@ async def reconcile_deployment(
     observed = await deployments.observe(owner, cluster)
     steps = plan(deployments.desire(owner, observed, settings), observed.children)
     refusal = await act(owner, steps, observed.children, cluster)
-    return acted(refusal, *deployments.judge(owner, observed, settings))
+    conditions, fields = deployments.judge(owner, observed, settings)
+    return acted(refusal, conditions, fields, deployments.next_look(observed, settings))
 
 
 async def reconcile_run(

@@ -11,7 +11,7 @@ class Settings:
     """What one operator does differently from another."""
 
     progress_seconds: float = 5
-    """Between two looks at a running evaluation's progress."""
+    """Between two looks at a pod: at an evaluation's progress, at a server that said nothing."""
     runtime_image: str = f"proctor/runtime:{VERSION}"
     harness_images: Mapping[str, str] = field(
         default_factory=lambda: {"lm-eval": f"proctor/harness-lm-eval:{VERSION}"}

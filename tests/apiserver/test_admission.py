@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.kube import Kubectl, Manifest, RefusedError
 
 pytestmark = pytest.mark.apiserver

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.kube import Kubectl, Manifest, OperatorProcess, eventually
 
 pytestmark = pytest.mark.apiserver

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.provider.binaries import binary
 
 ROOT = Path(__file__).parents[3]

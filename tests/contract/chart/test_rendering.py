@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import yaml
-from tests.contract.chart.conftest import CHART, ROOT, Manifest, Render, one
 
 from proctor_operator.settings import Settings
+from tests.contract.chart.conftest import CHART, ROOT, Manifest, Render, one
 
 
 def container(manifests: list[Manifest]) -> Manifest:

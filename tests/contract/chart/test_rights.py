@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from tests.contract.chart.conftest import Manifest, Render, one
-
 from proctor_operator.kubernetes_cluster import PLURALS
+from tests.contract.chart.conftest import Manifest, Render, one
 
 READ = {"get", "list", "watch"}
 OWNED = READ | {"create", "patch", "delete"}

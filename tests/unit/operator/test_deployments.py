@@ -1,12 +1,13 @@
 """What a ModelDeployment's children and pods amount to."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from proctor_operator.children import serving
 from proctor_operator.cluster import Manifest
-from proctor_operator.deployments import Observed, desire, judge, text
+from proctor_operator.deployments import Observed, desire, judge, next_look, template_of, text
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition
 from tests.builders import MODEL, ended, make_deployment, make_pod
@@ -106,11 +107,6 @@ def test_trouble_of_a_pod_is_the_reason() -> None:
     assert truths(child(), pod)["Ready"] == ("False", "RuntimeCrashed")
 
 
-def test_trouble_of_a_pod_of_an_older_template_is_not() -> None:
-    pod = make_pod("p", labels={"proctor.dev/template": "old"}, containers=[ended("server", 1)])
-    assert truths(child(), pod)["Ready"] == ("False", "Starting")
-
-
 def test_some_ready_replicas_are_available_and_the_trouble_is_told_by_ready() -> None:
     labels = child()["spec"]["template"]["metadata"]["labels"]
     pod = make_pod("p", labels=labels, containers=[ended("server", 1)])
@@ -139,11 +135,43 @@ def test_the_status_tells_what_the_server_says_of_itself() -> None:
     assert status["engine"]["x"] == "true"
 
 
+def template() -> str:
+    """The hash of the template of `demo`."""
+    found = template_of(child())
+    assert found
+    return found
+
+
 def test_what_the_server_said_is_kept_while_it_is_silent() -> None:
-    before = {"servedModel": "tiny", "engine": {"a": "b"}, "readyReplicas": 1}
-    _, status = judged(child(), status=before)
-    assert (status["servedModel"], status["engine"]) == ("tiny", {"a": "b"})
-    assert status["readyReplicas"] == 0
+    _, said = judged(ready_child(1), make_pod(ready=True), engine=ENGINE)
+    _, status = judged(child(), status=said)
+    assert status == said | {"readyReplicas": 0, "replicas": 0}
+    assert status["template"] == template()
+
+
+def test_what_a_server_of_another_template_said_is_not_kept() -> None:
+    before = {"template": "other", "servedModel": "tiny", "checkpointDigest": "sha256:1"}
+    for made in (child(), ready_child(1), None):
+        _, status = judged(made, status=before)
+        assert {"template", "servedModel", "checkpointDigest"}.isdisjoint(status)
+
+
+def test_what_a_server_of_the_spec_before_says_is_not_heard() -> None:
+    pod = make_pod(ready=True)
+    _, status = judged(ready_child(1), pod, engine=ENGINE, generation=2, model=other_model())
+    assert "servedModel" not in status
+
+
+@pytest.mark.parametrize(
+    ("pods", "engine", "seconds"),
+    [([make_pod(ready=True)], {}, 5), ([make_pod(ready=True)], ENGINE, None), ([], {}, None)],
+    ids=["silent", "told", "not ready"],
+)
+def test_a_ready_server_that_said_nothing_is_asked_again(
+    pods: list[Manifest], engine: Manifest, seconds: int | None
+) -> None:
+    found = next_look(Observed([child()], pods, engine, URL), SETTINGS)
+    assert found == (timedelta(seconds=seconds) if seconds else None)
 
 
 def test_what_is_desired_does_not_depend_on_what_is_observed() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
+from proctor_operator.children import serving
+from proctor_operator.children.naming import EVALUATION_LABEL, TEMPLATE_LABEL, owner_labels
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 from proctor_operator.evaluations import inputs
 from proctor_operator.reconcile import reconcile
@@ -19,6 +20,7 @@ from tests.builders import (
     STAMP,
     condition_of,
     deployment_manifest,
+    ended,
     make_deployment,
     make_pod,
     make_run,
@@ -319,21 +321,47 @@ def serve(cluster: Memory) -> None:
     )
 
 
-async def test_what_a_ready_server_says_of_itself_is_told() -> None:
+def server_pod(template: str | None = None) -> Manifest:
+    """A ready pod of `demo`, of the template of its spec unless it says another."""
+    made = serving.deployment(make_deployment(), Settings())["spec"]["template"]
+    labels = made["metadata"]["labels"]
+    return make_pod(ready=True, labels=labels | ({TEMPLATE_LABEL: template} if template else {}))
+
+
+async def seen_with(pod: Manifest, answer: Any) -> tuple[Manifest, timedelta | None]:
+    """The status after `pod` answered so at /v1/engine, and when to look again."""
     manifest = deployment_manifest()
-    cluster = holding(manifest, make_pod(ready=True, labels=owner_labels(make_deployment())))
-    cluster.answers["/v1/engine"] = {"checkpointDigest": "sha256:1"}
+    cluster = holding(manifest, pod)
+    cluster.answers["/v1/engine"] = answer
     await reconciled(cluster, manifest)
-    assert cluster.statuses[0]["checkpointDigest"] == "sha256:1"
+    serve(cluster)
+    again = await reconciled(cluster, manifest)
+    return manifest["status"], again
+
+
+async def test_what_a_ready_server_says_of_itself_is_told() -> None:
+    status, again = await seen_with(server_pod(), {"checkpointDigest": "sha256:1"})
+    assert status["checkpointDigest"] == "sha256:1"
+    assert again is None
+
+
+async def test_a_server_of_another_template_is_not_asked() -> None:
+    status, again = await seen_with(server_pod("other"), {"checkpointDigest": "sha256:1"})
+    assert "checkpointDigest" not in status
+    assert again is None
+
+
+async def test_trouble_of_a_pod_of_another_template_is_not_told() -> None:
+    pod = server_pod("other") | {"status": make_pod(containers=[ended("server", 1)])["status"]}
+    status, _ = await seen_with(pod, None)
+    assert condition_of(status["conditions"], "Ready")["reason"] == "AllReplicasReady"
 
 
 @pytest.mark.parametrize("answer", [None, [], "text"], ids=repr)
-async def test_an_answer_that_makes_no_sense_is_none(answer: Any) -> None:
-    manifest = deployment_manifest()
-    cluster = holding(manifest, make_pod(ready=True, labels=owner_labels(make_deployment())))
-    cluster.answers["/v1/engine"] = answer
-    await reconciled(cluster, manifest)
-    assert "engine" not in cluster.statuses[0]
+async def test_an_answer_that_makes_no_sense_is_none_and_asked_for_again(answer: Any) -> None:
+    status, again = await seen_with(server_pod(), answer)
+    assert "engine" not in status
+    assert again == timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(("answer", "shown"), [({"done": 3, "total": 9}, "3/9"), (None, "0/?")])
