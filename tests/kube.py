@@ -56,7 +56,8 @@ class Kubectl:
 
     def list(self, kind: str, selector: str = "") -> list[Manifest]:
         """Objects of a kind."""
-        return json.loads(self("get", kind, "-l", selector, "-o", "json"))["items"]
+        found: list[Manifest] = json.loads(self("get", kind, "-l", selector, "-o", "json"))["items"]
+        return found
 
     def patch_status(self, kind: str, name: str, status: Manifest) -> None:
         """What a controller or kubelet would have written."""

@@ -28,4 +28,4 @@ def push() -> None:
 def _build(program: str, name: str) -> None:
     with tempfile.TemporaryDirectory() as context:
         shutil.copy(binary(program), context)
-        store.build(name, HERE / "system_images" / f"{program}.Dockerfile", Path(context))
+        store.build(name, HERE / "system_image_files" / f"{program}.Dockerfile", Path(context))

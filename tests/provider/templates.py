@@ -7,4 +7,4 @@ from tests.provider.paths import HERE
 
 def render(name: str, **values: object) -> str:
     """The template's text; a name without a value is an error."""
-    return Template((HERE / "templates" / name).read_text()).substitute(values)
+    return Template((HERE / "template_files" / name).read_text()).substitute(values)
