@@ -156,8 +156,9 @@ def explanation(
     wanted: int, ready: int, found: Trouble | None, *, complete: bool
 ) -> tuple[Reason, str]:
     """Why the deployment is where it is."""
-    if complete and not wanted:
-        return Reason.SCALED_TO_ZERO, "replicas is 0"
+    if not wanted:
+        words = "replicas is 0" if complete else "replicas is 0; the last pods are ending"
+        return Reason.SCALED_TO_ZERO, words
     if complete:
         return Reason.ALL_REPLICAS_READY, f"{ready} of {wanted} replicas are ready"
     if found:

@@ -83,6 +83,21 @@ def test_conditions(
     assert found["Ready"] == (ready, reason)
 
 
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        (ready_child(2, wanted=0), "replicas is 0; the last pods are ending"),
+        (child(0, replicas=1), "replicas is 0; the last pods are ending"),
+        (child(0), "replicas is 0"),
+    ],
+    ids=["serving", "ending", "gone"],
+)
+def test_scaling_to_zero_is_not_loading(seen: Manifest, message: str) -> None:
+    found, _ = judged(seen, replicas=0)
+    assert (found["Ready"].reason, found["Ready"].message) == ("ScaledToZero", message)
+    assert found["Progressing"].status == ("False" if message == "replicas is 0" else "True")
+
+
 def test_a_deployment_that_its_controller_has_not_seen_is_not_ready() -> None:
     stale = ready_child(1)
     stale["metadata"]["generation"] = 2
