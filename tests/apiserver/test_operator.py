@@ -1,30 +1,17 @@
 """The operator against the real apiserver; Jobs and Deployments are moved on by hand."""
 
 import signal
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from tests.examples import deployment, run
 from tests.kube import Kubectl, Manifest, OperatorProcess, eventually
 
 pytestmark = pytest.mark.apiserver
-EXAMPLES = Path("examples/arithmetic")
 MD, ER = "modeldeployment", "evaluationrun"
 RESULT = (
     '{"results":[{"task":"arithmetic_mc","metric":"acc","value":"0.75","stderr":"0.03","n":200}]}'
 )
-
-
-def deployment(**spec: Any) -> Manifest:
-    base: Manifest = yaml.safe_load((EXAMPLES / "modeldeployment.yaml").read_text())
-    return {**base, "spec": {**base["spec"], **spec}}
-
-
-def run(name: str = "arithmetic", **spec: Any) -> Manifest:
-    base: Manifest = yaml.safe_load((EXAMPLES / "evaluationrun.yaml").read_text())
-    return {**base, "metadata": {"name": name}, "spec": {**base["spec"], **spec}}
 
 
 def jobs(kubectl: Kubectl, name: str = "arithmetic") -> list[Manifest]:
