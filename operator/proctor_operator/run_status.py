@@ -64,8 +64,12 @@ def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
     if not all(e.finished for e in found):
         words = "The scores are not complete"
         return [Condition(ConditionType.GATE_PASSED, UNKNOWN, Reason.NOT_FINISHED, words)]
-    records = [ResultRecord.model_validate(r) for e in found for r in e.stored.get("results", [])]
-    return [verdict.judge(owner.spec.gate, records)]
+    scores = [
+        verdict.Score(e.stored["name"], ResultRecord.model_validate(record))
+        for e in found
+        for record in e.stored.get("results", [])
+    ]
+    return [verdict.judge(owner.spec.gate, scores)]
 
 
 def progress(found: Sequence[Evaluated]) -> str:
