@@ -1,11 +1,12 @@
 """`Cluster` on a real Kubernetes: the only import of its client.
 
-Paths come from a table, not from discovery, which would cost rights, time and a writable disk.
+Paths follow from kinds by rule: discovery would cost rights, time and a writable disk.
 """
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,15 +18,6 @@ from kubernetes.aio.dynamic import DynamicClient
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 
 FIELD_MANAGER = "proctor"
-PLURALS = {
-    "Deployment": "deployments",
-    "Service": "services",
-    "Pod": "pods",
-    "Job": "jobs",
-    "Event": "events",
-    "ModelDeployment": "modeldeployments",
-    "EvaluationRun": "evaluationruns",
-}
 RETRYABLE = {408, 409, 429}
 """Client errors that say `later`, not `never`."""
 POD_TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -40,13 +32,10 @@ class KubernetesCluster:
         self._http = http
 
     @classmethod
-    async def connect(cls) -> "KubernetesCluster":
-        """From the pod's own account, else from the kubeconfig."""
-        try:
-            config.load_incluster_config()
-        except config.ConfigException:
-            await config.load_kube_config()
-        return cls(client.ApiClient(), aiohttp.ClientSession(timeout=POD_TIMEOUT))
+    async def connect(cls, kubeconfig: Path | None = None) -> "KubernetesCluster":
+        """As `kubeconfig` says, else as the pod's own account, else as $KUBECONFIG says."""
+        chosen = await configuration(kubeconfig)
+        return cls(client.ApiClient(chosen), aiohttp.ClientSession(timeout=POD_TIMEOUT))
 
     async def __aenter__(self) -> "KubernetesCluster":
         return self
@@ -99,9 +88,9 @@ class KubernetesCluster:
         if url is None:
             return None
         try:
-            async with self._http.get(url + path) as response:
-                return await response.json() if response.status == 200 else None
-        except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError):
+            async with self._http.get(url + path, allow_redirects=False) as response:
+                return json.loads(await response.read()) if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             return None
 
     def service_url(self, namespace: str, name: str, port: int) -> str:
@@ -131,6 +120,19 @@ class KubernetesCluster:
         return body
 
 
+async def configuration(kubeconfig: Path | None) -> client.Configuration:
+    """Where the apiserver is and who we are; touches no default that other clients share."""
+    chosen = client.Configuration()
+    if kubeconfig:
+        await config.load_kube_config(str(kubeconfig), client_configuration=chosen)
+        return chosen
+    try:
+        config.load_incluster_config(client_configuration=chosen)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=chosen)
+    return chosen
+
+
 class NotFoundError(ClusterError):
     """There is no such object."""
 
@@ -150,7 +152,15 @@ def translated(error: ApiException) -> ClusterError:
 def collection(api_version: str, kind: str, namespace: str) -> str:
     """Path of all objects of a kind in a namespace."""
     root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-    return f"{root}/namespaces/{namespace}/{PLURALS[kind]}"
+    return f"{root}/namespaces/{namespace}/{plural(kind)}"
+
+
+def plural(kind: str) -> str:
+    """A kind as paths and roles name it, by the rule of Kubernetes' code generator."""
+    word = kind.lower()
+    if word.endswith("s"):
+        return word + "es"
+    return word.removesuffix("y") + "ies" if word.endswith("y") else word + "s"
 
 
 def path_of(ref: Ref) -> str:

@@ -28,6 +28,12 @@ from tests.builders import NOW, STAMP, make_pod, make_run
             "EvaluationRun",
             "/apis/proctor.dev/v1alpha1/namespaces/team/evaluationruns",
         ),
+        (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            "/apis/networking.k8s.io/v1/namespaces/team/networkpolicies",
+        ),
+        ("proctor.dev/v1alpha1", "Harness", "/apis/proctor.dev/v1alpha1/namespaces/team/harnesses"),
     ],
 )
 def test_paths(api_version: str, kind: str, path: str) -> None:
