@@ -65,10 +65,11 @@ def make_pod(
     init: list[Manifest] | None = None,
     containers: list[Manifest] | None = None,
     conditions: list[Manifest] | None = None,
+    **meta: Any,
 ) -> Manifest:
-    """A pod with a status."""
+    """A pod with a status; `meta` is more of its metadata."""
     owners = [{"kind": "Job", "name": job, "uid": f"uid-of-{job}"}] if job else []
-    meta = {"name": name, "namespace": "team", "creationTimestamp": created}
+    meta = {"name": name, "namespace": "team", "creationTimestamp": created} | meta
     readiness = {"type": "Ready", "status": "True" if ready else "False"}
     status = {
         "phase": phase,

@@ -10,8 +10,9 @@ from proctor_crds.reasons import ConditionType, Reason
 from proctor_operator.children import serving
 from proctor_operator.children.naming import TEMPLATE_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest
-from proctor_operator.plan import Desired, owned
-from proctor_operator.pods import Trouble, image_digest, is_ready, newest_first, trouble
+from proctor_operator.metadata import owned
+from proctor_operator.plan import Desired
+from proctor_operator.pods import Trouble, image_digest, is_ready, newest_first, phase, trouble
 from proctor_operator.settings import Settings
 from proctor_operator.status import FALSE, TRUE, Condition
 
@@ -78,7 +79,9 @@ def judge(
         "selector": ",".join(f"{k}={v}" for k, v in serving.selector(owner).items()),
         "endpoints": {"openai": f"{observed.url}/v1"},
     }
-    found = trouble(newest_first(observed.pods))
+    # One that failed for good, an evicted one say, has been replaced.
+    standing = [pod for pod in observed.pods if phase(pod) != "Failed"]
+    found = trouble(newest_first(standing))
     said = server_fields(observed) if current else {}
     return conditions(owner, child, found, current=current), (
         fields | (said | {"template": template} if said else kept(owner.status, template))

@@ -52,7 +52,9 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
 @kopf.on.event("", "v1", "pods", labels={DEPLOYMENT_LABEL: kopf.PRESENT})
 @kopf.on.event("batch", "v1", "jobs", labels={RUN_LABEL: kopf.PRESENT})
 @kopf.on.event("", "v1", "pods", labels={RUN_LABEL: kopf.PRESENT})
-async def changed(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
+async def changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Something happened: look at whoever it concerns."""
-    for key in memo.router.keys(dict(body)):
+    deleted = event["type"] == "DELETED"
+    concerned = memo.router.keys_of_deleted if deleted else memo.router.keys
+    for key in concerned(dict(event["object"])):
         memo.queue.add(key)

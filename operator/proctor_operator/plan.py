@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proctor_operator.cluster import Manifest, Ref
+from proctor_operator.metadata import ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,6 @@ def plan(desired: Desired, observed: Sequence[Manifest]) -> Plan:
     wanted = {Ref.of(manifest): manifest for manifest in desired.apply}
     apply = [m for ref, m in wanted.items() if ref not in found or drifted(m, found[ref])]
     return Plan(apply, [ref for ref in found if ref not in wanted and ref not in desired.keep])
-
-
-def ending(manifest: Manifest) -> bool:
-    """Whether the object is being deleted: its name is taken, but it no longer counts."""
-    return "deletionTimestamp" in manifest["metadata"]
-
-
-def owned(manifest: Manifest, uid: str) -> bool:
-    """Whether the object belongs to the resource of that uid; a label can be anybody's."""
-    owners = manifest["metadata"].get("ownerReferences", [])
-    return any(owner.get("uid") == uid for owner in owners)
 
 
 def drifted(desired: Manifest, observed: Manifest) -> str | None:

@@ -5,18 +5,19 @@ or reordered. Desire, plan and judge are pure; observe, act and report are the o
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from proctor_crds.kinds import KINDS
-from proctor_crds.reasons import Reason
+from proctor_crds.reasons import ConditionType, Reason
 from proctor_crds.validation import SpecInvalidError
 from proctor_operator import deployments, runs
 from proctor_operator.cluster import Cluster, ClusterError, Event, Manifest, Ref, Rejected
-from proctor_operator.plan import Plan, ending, owned, plan
+from proctor_operator.metadata import ending, owned
+from proctor_operator.plan import Plan, plan
 from proctor_operator.resource import Resource, parsed, unparsed
 from proctor_operator.routing import Key
 from proctor_operator.settings import Settings
@@ -101,10 +102,16 @@ def acted(
     fields: Manifest,
     again: timedelta | None = None,
 ) -> Judged:
-    """What was judged, and whether the cluster took the children: what it refused is tried anew."""
+    """What was judged, and whether the cluster took the children: what it refused is tried anew.
+
+    Without all of its children nothing is Ready: the endpoint may be somebody else's Service.
+    """
+    took = accepted(refusal, Reason.CHILD_REJECTED)
     if refusal:
         again = min(again or REFUSED_AGAIN, REFUSED_AGAIN)
-    return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields, again)
+        unready = replace(took, type=ConditionType.READY)
+        conditions = [unready if c.type == ConditionType.READY else c for c in conditions]
+    return Judged([took, *conditions], fields, again)
 
 
 async def act(

@@ -10,7 +10,8 @@ from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
 from proctor_operator.evaluations import Evaluated, evaluated, has_ended, inputs, is_running
-from proctor_operator.plan import Desired, ending, owned
+from proctor_operator.metadata import ending, owned
+from proctor_operator.plan import Desired
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, timestamp
 from proctor_operator.target import ObservedTarget

@@ -122,6 +122,12 @@ def test_trouble_of_a_pod_is_the_reason() -> None:
     assert truths(child(), pod)["Ready"] == ("False", "RuntimeCrashed")
 
 
+def test_a_pod_that_was_evicted_and_replaced_is_no_trouble() -> None:
+    labels = child()["spec"]["template"]["metadata"]["labels"]
+    gone = make_pod("gone", phase="Failed", labels=labels, containers=[ended("server", 137)])
+    assert truths(child(), gone, make_pod("new", labels=labels))["Ready"] == ("False", "Starting")
+
+
 def test_some_ready_replicas_are_available_and_the_trouble_is_told_by_ready() -> None:
     labels = child()["spec"]["template"]["metadata"]["labels"]
     pod = make_pod("p", labels=labels, containers=[ended("server", 1)])

@@ -258,6 +258,21 @@ async def test_what_belongs_to_another_is_neither_changed_nor_deleted(
     assert cluster.objects[Ref.of(stale)] is stale
 
 
+async def test_a_deployment_whose_endpoint_is_another_s_is_not_ready() -> None:
+    meta = {"name": "demo", "namespace": "team"}
+    theirs = {"apiVersion": "v1", "kind": "Service", "metadata": meta}
+    manifest = deployment_manifest()
+    cluster = holding(manifest, theirs)
+    await reconciled(cluster, manifest)
+    serve(cluster)
+    await reconciled(cluster, manifest)
+    ready = condition_of(manifest["status"]["conditions"], "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ChildRejected")
+    await cluster.delete(SERVICE)
+    await reconciled(cluster, manifest)
+    assert condition_of(manifest["status"]["conditions"], "Ready")["status"] == "True"
+
+
 async def test_a_child_that_lost_its_labels_gets_them_back() -> None:
     manifest = deployment_manifest()
     cluster = holding(manifest)

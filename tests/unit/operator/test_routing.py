@@ -48,6 +48,23 @@ def test_a_run_that_ends_is_forgotten(router: Router) -> None:
     assert router.keys(deployment_manifest()) == {DEMO}
 
 
+def test_a_run_that_is_gone_is_looked_at_once_more_and_leaves_nothing(router: Router) -> None:
+    router.keys(run_manifest())
+    router.keys(run_manifest("other"))
+    # Deleted in the background, it never had a deletionTimestamp.
+    assert router.keys_of_deleted(run_manifest()) == {RUN}
+    other = Key("EvaluationRun", "team", "other")
+    assert router.keys(deployment_manifest()) == {DEMO, other}
+    router.keys_of_deleted(run_manifest("other"))
+    assert router == Router()
+
+
+def test_a_deployment_that_is_gone_concerns_the_runs_that_wait_for_it(router: Router) -> None:
+    router.keys(run_manifest())
+    assert router.keys_of_deleted(deployment_manifest()) == {DEMO, RUN}
+    assert router.keys(deployment_manifest()) == {DEMO, RUN}
+
+
 @pytest.mark.parametrize(
     "run",
     [
