@@ -8,17 +8,11 @@ client of Triton's own ports.
 """
 
 import asyncio
-import os
-import sysconfig
 from collections.abc import Sequence
 from concurrent.futures import Future
-from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import numpy as np
-from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
-from pytriton.triton import Triton, TritonConfig
 from tritonclient.http import InferInput, InferRequestedOutput
 from tritonclient.http.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -28,11 +22,7 @@ from proctor_runtime.engine.protocol import Completion, EngineDeadError, Generat
 from proctor_runtime.settings import Addresses
 from proctor_runtime.transports import codec
 from proctor_runtime.transports.codec import Answer
-
-INSTANCES = 2
-"""While one instance's batch is in the engine, the other's waits: the engine is never idle."""
-
-QUEUE_DELAY_MICROSECONDS = 1000
+from proctor_runtime.transports.triton_server import TritonServer, started
 
 CONNECTIONS = 256
 """More HTTP requests than this wait for each other before Triton sees them."""
@@ -40,14 +30,8 @@ CONNECTIONS = 256
 NO_TIMEOUT_SECONDS = 24 * 3600.0
 """A long generation in a long queue is no error: whoever asked decides when to give up."""
 
-SOCKET_PATH_LIMIT = 107
-"""Bytes of a Unix socket's path (sockaddr_un.sun_path, less the final zero)."""
-
 LONGEST_NAME = 40
 """Of Triton's model; long names make long socket paths."""
-
-LONGEST_SOCKET_NAME = 60
-"""What pytriton appends to the workspace: the model's name and a suffix."""
 
 UNHEALTHY_PAUSES = (0.2, 0.5, 1.0, 2.0)
 
@@ -62,33 +46,22 @@ class TritonTransport:
     ) -> None:
         self._batcher = batcher
         self._model = triton_name(model_name)
+        self._addresses = addresses
         self._url = f"127.0.0.1:{addresses.triton_http}"
         self._max_batch_size = max_batch_size
         self._client: InferenceServerClient | None = None
-        share_libpython()
-        self._workspace = TemporaryDirectory(prefix="triton-", dir=socket_root())
-        # pytriton insists on making the folder itself.
-        workspace = Path(self._workspace.name, "w")
-        self._triton = Triton(config=triton_config(addresses), workspace=workspace)
-        self._triton.bind(
-            model_name=self._model,
-            infer_func=[self._infer] * INSTANCES,
-            inputs=[Tensor(name="request", dtype=bytes, shape=(1,))],
-            outputs=[Tensor(name="response", dtype=bytes, shape=(1,))],
-            config=ModelConfig(
-                max_batch_size=max_batch_size,
-                batcher=DynamicBatcher(max_queue_delay_microseconds=QUEUE_DELAY_MICROSECONDS),
-            ),
-        )
+        self._server: TritonServer | None = None
 
     def start(self) -> None:
         """Start the server and wait for its model."""
-        self._triton.run()
+        self._server = started(
+            lambda: TritonServer(self._model, self._infer, self._addresses, self._max_batch_size)
+        )
 
     def stop(self) -> None:
         """Stop the server."""
-        self._triton.stop()
-        self._workspace.cleanup()
+        if self._server is not None:
+            self._server.stop()
 
     async def _infer(self, requests: Sequence[Any]) -> list[dict[str, np.ndarray[Any, Any]]]:
         """Answer one of Triton's batches; runs in pytriton's threads."""
@@ -152,7 +125,7 @@ class TritonTransport:
 
     def is_alive(self) -> bool:
         """Tell whether the server's process runs."""
-        return bool(self._triton.is_alive())
+        return self._server is not None and self._server.is_alive()
 
     async def close(self) -> None:
         """Close the client's connections."""
@@ -178,34 +151,3 @@ def completion_of(answer: Answer) -> Completion:
 def triton_name(model_name: str) -> str:
     """Return a name that Triton's URLs and files can carry."""
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in model_name)[:LONGEST_NAME]
-
-
-def triton_config(addresses: Addresses) -> TritonConfig:
-    """Return the server's own settings."""
-    return TritonConfig(
-        http_address=addresses.bind,
-        http_port=addresses.triton_http,
-        grpc_address=addresses.bind,
-        grpc_port=addresses.triton_grpc,
-        metrics_port=addresses.triton_metrics,
-    )
-
-
-def socket_root() -> str:
-    """The temporary directory, unless sockets below it would have too long a path: then /tmp."""
-    wanted = gettempdir()
-    return wanted if len(wanted) + LONGEST_SOCKET_NAME < SOCKET_PATH_LIMIT else "/tmp"  # noqa: S108  the directory made in it is private
-
-
-def share_libpython() -> None:
-    """Let the server's Python stub find this very interpreter's library.
-
-    The stub links ``libpython3.x.so.1.0``; with another patch release than ours on the system it
-    would load that one, and break inside our standard library. The server inherits our environment.
-    """
-    folder = sysconfig.get_config_var("LIBDIR")
-    library = sysconfig.get_config_var("INSTSONAME")
-    if folder and library and (Path(folder) / library).exists():
-        others = os.environ.get("LD_LIBRARY_PATH", "").split(":")
-        paths = [folder, *(path for path in others if path and path != folder)]
-        os.environ["LD_LIBRARY_PATH"] = ":".join(paths)
