@@ -1,11 +1,11 @@
 """What the apiserver alone is asked for."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
-from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
     condition,
     config_map,
@@ -14,6 +14,7 @@ from tests.contract.cluster.manifests import (
     gone,
     job,
 )
+from tests.contract.cluster.subjects import Subject
 
 
 async def test_what_is_not_there_is_none(subject: Subject) -> None:
@@ -94,8 +95,53 @@ async def test_status_is_applied_apart_from_the_spec(subject: Subject) -> None:
 
 
 async def test_status_of_what_is_not_there_is_an_error(subject: Subject) -> None:
-    with pytest.raises(ClusterError):
-        await subject.cluster.apply_status(_status(_idle_deployment(subject), _condition("Custom")))
+    status = _status(_idle_deployment(subject), _condition("Custom"))
+    with pytest.raises(ClusterError) as refusal:
+        await subject.cluster.apply_status(status)
+    assert not isinstance(refusal.value, Rejected), "it may be there by the next attempt"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words", "final"),
+    [
+        ("uid", str(UUID(int=0)), "field is immutable", True),
+        ("resourceVersion", "999999999", "has been modified", False),
+    ],
+    ids=["uid", "resourceVersion"],
+)
+async def test_what_was_meant_for_another_is_refused(
+    subject: Subject, field: str, value: str, words: str, *, final: bool
+) -> None:
+    """Another object for ever; another version until one has looked again."""
+    made = await subject.cluster.apply(_idle_deployment(subject))
+    status, spec = _status(made, _condition("Custom")), _idle_deployment(subject)
+    for meant, act in ((status, subject.cluster.apply_status), (spec, subject.cluster.apply)):
+        meant["metadata"][field] = value
+        with pytest.raises(ClusterError, match=words) as refusal:
+            await act(meant)
+        assert isinstance(refusal.value, Rejected) == final
+
+
+async def test_what_is_meant_for_this_very_object_is_taken(subject: Subject) -> None:
+    made = await subject.cluster.apply(_idle_deployment(subject))
+    status = _status(made, _condition("Custom"))
+    status["metadata"]["uid"] = made["metadata"]["uid"]
+    assert condition(await subject.cluster.apply_status(status), "Custom")
+
+
+async def test_an_object_with_an_identity_is_not_made_anew(subject: Subject) -> None:
+    made = config_map(subject.namespace)
+    made["metadata"]["uid"] = str(UUID(int=0))
+    with pytest.raises(ClusterError, match="uid") as refusal:
+        await subject.cluster.apply(made)
+    assert not isinstance(refusal.value, Rejected)
+
+
+async def test_a_null_is_a_field_not_given(subject: Subject) -> None:
+    made = config_map(subject.namespace, a="1")
+    made["metadata"]["labels"] = None
+    applied = await subject.cluster.apply(made)
+    assert "labels" not in applied["metadata"]
 
 
 async def test_delete_is_idempotent(subject: Subject) -> None:
