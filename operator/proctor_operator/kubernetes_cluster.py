@@ -20,6 +20,8 @@ from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejecte
 FIELD_MANAGER = "proctor"
 RETRYABLE = {408, 409, 429}
 """Client errors that say `later`, not `never`."""
+UNFIT = ("failed to create typed patch object", "failed to convert new object")
+"""How the apiserver begins to refuse a field or type that the schema does not have: with a 500."""
 POD_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
@@ -146,7 +148,9 @@ def translated(error: ApiException) -> ClusterError:
     if error.status == 404:
         return NotFoundError(message)
     refused = 400 <= (error.status or 0) < 500 and error.status not in RETRYABLE
-    return Rejected(message) if refused else ClusterError(f"{error.status}: {message}")
+    if refused or message.startswith(UNFIT):
+        return Rejected(message)
+    return ClusterError(f"{error.status}: {message}")
 
 
 def collection(api_version: str, kind: str, namespace: str) -> str:
