@@ -82,9 +82,7 @@ def test_the_demos_scores_are_those_of_lm_evals_own_engine(
     demo_answers: AnswersOf, configuration: Configuration
 ) -> None:
     stored = json.loads((ARITHMETIC / "reference.json").read_text())
-    expected = {
-        f"{task} {name}": value for task, of in stored.items() for name, value in of.items()
-    }
+    expected = flatten(stored)
     tolerance = TOLERANCES[configuration.dtype].score
     for name, score in scores(demo_answers(configuration)).items():
         assert score == pytest.approx(expected[name], abs=tolerance), name
