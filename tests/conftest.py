@@ -6,12 +6,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import no_skips
 from tests.provider import apiserver, node
 from tests.provider.skipping import skip_unless_available
 
 # A machine that is busy is slow, not wrong.
 settings.register_profile("proctor", deadline=None)
 settings.load_profile("proctor")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if no_skips.required():
+        config.pluginmanager.register(no_skips.NoSkips())
 
 
 @pytest.fixture(scope="session")
