@@ -122,6 +122,13 @@ class OperatorProcess:
             )
         eventually(lambda: alive(f"http://127.0.0.1:{port}/healthz"))
 
+    def ended(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Wait until it ends by itself; its exit status."""
+        assert self._process
+        status = self._process.wait(timeout=seconds)
+        self._process = None
+        return status
+
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it, gently or not."""
         if self._process:

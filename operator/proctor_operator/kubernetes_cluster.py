@@ -18,8 +18,8 @@ from kubernetes.aio.dynamic import DynamicClient
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 
 FIELD_MANAGER = "proctor"
-RETRYABLE = {408, 409, 429}
-"""Client errors that say `later`, not `never`."""
+RETRYABLE = {401, 408, 409, 429}
+"""Client errors that speak of the moment, a token's renewal say, and not of the object."""
 UNFIT = ("failed to create typed patch object", "failed to convert new object")
 """How the apiserver begins to refuse a field or type that the schema does not have: with a 500."""
 POD_TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -78,11 +78,20 @@ class KubernetesCluster:
         except NotFoundError:
             return
 
+    async def create(self, manifest: Manifest) -> Manifest:
+        """See `Leases.create`."""
+        meta = manifest["metadata"]
+        path = collection(manifest["apiVersion"], manifest["kind"], meta["namespace"])
+        return await self._request("post", path, body=manifest)
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        """See `Leases.replace`."""
+        return await self._request("put", path_of(Ref.of(manifest)), body=manifest)
+
     async def emit(self, event: Event) -> None:
         """See `Cluster.emit`."""
         body = event_manifest(event, datetime.now(UTC))
-        path = collection("v1", "Event", body["metadata"]["namespace"])
-        await self._request("post", path, body=body)
+        await self.create(body)
 
     async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:
         """See `Cluster.get_json`."""
@@ -143,7 +152,7 @@ def translated(error: ApiException) -> ClusterError:
     """The client's exception as one of ours, with the apiserver's own words."""
     try:
         message = json.loads(error.body or "")["message"]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         message = str(error.reason)
     if error.status == 404:
         return NotFoundError(message)

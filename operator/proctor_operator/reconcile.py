@@ -25,6 +25,8 @@ from proctor_operator.status import Condition, accepted, merged, transitions
 
 log = structlog.get_logger()
 
+LOOK_AGAIN = timedelta(hours=1)
+"""What happens while a watch is broken may never be told: nothing is amiss for longer than this."""
 REFUSED_AGAIN = timedelta(seconds=60)
 """A quota may be freed and a name given up, and nothing tells of either."""
 
@@ -43,7 +45,8 @@ async def reconcile(
 ) -> timedelta | None:
     """Bring one resource nearer to its spec; returns when to come back though nothing happens.
 
-    Raises ClusterError where the cluster does not answer: the caller tries again.
+    That is None for a resource that is no more. Raises ClusterError where the cluster does not
+    answer: the caller tries again.
     """
     manifest = await cluster.get(Ref("proctor.dev/v1alpha1", key.kind, key.namespace, key.name))
     if manifest is None or ending(manifest):
@@ -56,7 +59,7 @@ async def reconcile(
     else:
         judged = await STAGES[key.kind](resource, cluster, settings, now)
     await report(resource, judged, cluster, now)
-    return judged.again
+    return min(judged.again or LOOK_AGAIN, LOOK_AGAIN)
 
 
 def unaccepted(resource: Resource[Any], problem: str) -> Judged:

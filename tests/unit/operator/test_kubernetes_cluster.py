@@ -47,6 +47,7 @@ def test_paths(api_version: str, kind: str, path: str) -> None:
         (400, Rejected),
         (403, Rejected),
         (422, Rejected),
+        (401, ClusterError),
         (404, NotFoundError),
         (408, ClusterError),
         (409, ClusterError),
@@ -66,9 +67,10 @@ def test_what_cannot_be_helped_is_told_from_what_can(status: Any, kind: type[Exc
         ('{"message": "no such quota"}', "no such quota"),
         ("<html>", "why"),
         ("{}", "why"),
+        ("[]", "why"),
         (None, "why"),
     ],
-    ids=["words", "not json", "no words", "nothing"],
+    ids=["words", "not json", "no words", "no object", "nothing"],
 )
 def test_the_apiserver_s_own_words_are_kept(body: str | None, words: str) -> None:
     error = ApiException(status=422, reason="why")
