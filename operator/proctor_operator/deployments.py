@@ -17,6 +17,8 @@ from proctor_operator.settings import Settings
 from proctor_operator.status import FALSE, TRUE, Condition
 
 CHILD_KINDS = (("apps/v1", "Deployment"), ("v1", "Service"))
+# Of the CRD: one value beyond them, and the apiserver would refuse the whole status.
+ENGINE_LIMIT, TEXT_LIMIT, NAME_LIMIT = 64, 1024, 253
 SAID = ("template", "servedModel", "engine", "imageDigest", "checkpointDigest")
 """Fields of the status that a server told, and the template that it was made from."""
 
@@ -109,9 +111,10 @@ def server_fields(observed: Observed) -> Manifest:
     """What the running server says of itself."""
     if not observed.engine:
         return {}
-    engine = {key: text(value) for key, value in sorted(observed.engine.items())}
+    told = sorted(observed.engine.items())[:ENGINE_LIMIT]
+    engine = {key: text(value) for key, value in told}
     found = {
-        "servedModel": engine.get("servedModelName"),
+        "servedModel": engine.get("servedModelName", "")[:NAME_LIMIT],
         "engine": engine,
         "checkpointDigest": engine.get("checkpointDigest"),
         "imageDigest": image_digest(filter(is_ready, observed.pods), "server"),
@@ -126,8 +129,8 @@ def next_look(observed: Observed, settings: Settings) -> timedelta | None:
 
 
 def text(value: Any) -> str:
-    """A JSON scalar as the status shows it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """A JSON value as the status shows it, as far as it has room."""
+    return (str(value).lower() if isinstance(value, bool) else str(value))[:TEXT_LIMIT]
 
 
 def conditions(

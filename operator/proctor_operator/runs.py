@@ -1,5 +1,6 @@
 """EvaluationRun: what is observed of it, what it should have, and what that amounts to."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,13 +35,17 @@ async def observe(owner: Run, cluster: Cluster) -> Observed:
     labels = owner_labels(owner)
     jobs = await cluster.list("batch/v1", "Job", owner.namespace, labels)
     pods = await cluster.list("v1", "Pod", owner.namespace, labels)
-    progress = {}
-    for pod in filter(is_running, pods):
-        found = await cluster.get_json(pod, next(iter(ADAPTER_PORTS)), "/progress")
-        if isinstance(found, dict):
-            progress[pod["metadata"]["labels"][EVALUATION_LABEL]] = found
     own = [job for job in jobs if owned(job, owner.uid)]
-    return Observed(target, own, pods, progress)
+    return Observed(target, own, pods, await progress_of(pods, cluster))
+
+
+async def progress_of(pods: Sequence[Manifest], cluster: Cluster) -> Mapping[str, Manifest]:
+    """What the adapters say, by evaluation; all are asked at once, for one may not answer."""
+    running = list(filter(is_running, pods))
+    (port,) = ADAPTER_PORTS
+    answers = await asyncio.gather(*(cluster.get_json(pod, port, "/progress") for pod in running))
+    names = [pod["metadata"]["labels"].get(EVALUATION_LABEL) for pod in running]
+    return {n: a for n, a in zip(names, answers, strict=True) if n and isinstance(a, dict)}
 
 
 def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
