@@ -82,6 +82,7 @@ class LocalCluster:
             await self._kubelet.close(self._grace_seconds)
         finally:
             await self._controllers.services.close()
+            self._machine.ports.close()
             await self._machine.http.aclose()
 
     async def get(self, ref: Ref) -> Manifest | None:
