@@ -214,6 +214,42 @@ async def test_a_port_name_of_more_than_15_characters_is_rejected(subject: Subje
         await subject.cluster.apply(made)
 
 
+MOUNTS = [{"name": name, "mountPath": "/x"} for name in ("a", "b")]
+VOLUMES = [{"name": name, "emptyDir": {}} for name in ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("pod", "fields", "words"),
+    [
+        ({"nodeSelecter": {}}, {}, r"\.nodeSelecter: field not declared in schema"),
+        ({}, {"resource": {}}, r"\.resource: field not declared in schema"),
+        ({"nodeSelector": {"a": 1}}, {}, r"\.nodeSelector\.a: expected string"),
+        ({"tolerations": {"key": "a"}}, {}, r"\.tolerations: expected list"),
+        ({}, {"env": [{"name": "A", "value": 1}]}, r"\.value: expected string"),
+        ({}, {"env": [{"name": "A"}, {"name": "A"}]}, r"\.env: duplicate entries for key"),
+        ({"volumes": VOLUMES}, {"volumeMounts": MOUNTS}, r"\.volumeMounts: duplicate entries"),
+        ({"volumes": [VOLUMES[0], VOLUMES[0]]}, {}, r"\.volumes: duplicate entries for key"),
+        ({}, {"resources": {"limits": {"cpu": "lots"}}}, "quantit"),
+        ({}, {"volumeMounts": MOUNTS[:1]}, r"volumeMounts.*: Not found"),
+        ({}, {"livenessProbe": {"periodSeconds": 1}}, "livenessProbe: Required value"),
+        ({}, {"ports": [{"containerPort": 70000}]}, "containerPort: Invalid value: 70000"),
+        (
+            {},
+            {"ports": [{"name": "a", "containerPort": each} for each in (1, 2)]},
+            r"ports.*\.name: Duplicate value",
+        ),
+    ],
+)
+async def test_a_template_that_cannot_be_a_pod_is_rejected(
+    subject: Subject, pod: Manifest, fields: Manifest, words: str
+) -> None:
+    main = container(subject.image, "pass", **fields)
+    made = deployment(subject.namespace, main, replicas=0)
+    made["spec"]["template"]["spec"] |= pod
+    with pytest.raises(Rejected, match=words):
+        await subject.cluster.apply(made)
+
+
 async def test_secrets_given_as_text_are_kept_encoded(subject: Subject) -> None:
     secret = {
         "apiVersion": "v1",
