@@ -14,17 +14,9 @@ from demo import cluster as demo
 from tests.e2e.volume import stage
 from tests.examples import deployment
 from tests.kube import Kubectl
-from tests.provider import binary, node
-from tests.provider.skipping import skip_unless_available
+from tests.provider import binary
 
 SERVING_SECONDS = 180
-
-
-@pytest.fixture(scope="session")
-def node_kubeconfig() -> Iterator[Path]:
-    """The administrator's kubeconfig."""
-    with skip_unless_available(), node() as path:
-        yield path
 
 
 @pytest.fixture(scope="session")
