@@ -136,12 +136,20 @@ async def made(
     title = f"{ref.kind} {ref.name}"
     found = None if ref in observed else await cluster.get(ref)
     if found and not owned(found, owner.uid):
-        return f"{title} exists and does not belong to this {owner.kind}: rename one of the two"
+        return f"{title} {whose(found, owner)}"
     try:
         await cluster.apply(manifest)
     except Rejected as error:
         return f"{title}: {error}"
     return None
+
+
+def whose(found: Manifest, owner: Resource[Any]) -> str:
+    """What a person is told of an object whose name is wanted, and what to do."""
+    owners = found["metadata"].get("ownerReferences", [])
+    if (owner.kind, owner.name) in [(ref["kind"], ref["name"]) for ref in owners]:
+        return f"is left of a {owner.kind} deleted before: it is made anew once that is gone"
+    return f"exists and does not belong to this {owner.kind}: rename one of the two"
 
 
 async def report(owner: Resource[Any], judged: Judged, cluster: Cluster, now: datetime) -> None:

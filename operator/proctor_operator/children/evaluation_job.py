@@ -39,7 +39,10 @@ class Upstream:
 
 
 def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings) -> Manifest:
-    """The Job. Its template is immutable, so its name is a hash of it: a changed run, a new Job."""
+    """The Job. Its template is immutable, so its name is a hash of it: a changed run, a new Job.
+
+    So is the run's uid: a run that is applied anew need not wait until the Job of before is gone.
+    """
     template = pod_template(owner, evaluation, upstream, settings)
     fixed = {
         "completions": 1,
@@ -49,7 +52,7 @@ def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settin
         "podFailurePolicy": FAILURE_POLICY,
         "template": template,
     }
-    name = hashed_name(f"{owner.name}-{evaluation.name}", fixed)
+    name = hashed_name(f"{owner.name}-{evaluation.name}", [owner.uid, fixed])
     result = child(owner, "batch/v1", "Job", name, spec=fixed | {"suspend": owner.spec.suspend})
     result["metadata"]["labels"] |= {EVALUATION_LABEL: evaluation.name}
     return result

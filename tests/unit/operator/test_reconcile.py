@@ -173,8 +173,11 @@ async def test_what_was_refused_is_made_once_it_may_be() -> None:
     assert "Job" in kinds(cluster)
 
 
+STRANGER = {"kind": "ModelDeployment", "name": "other", "uid": "of another"}
+
+
 @pytest.mark.parametrize("labels", [{}, owner_labels(make_deployment())], ids=["bare", "alike"])
-@pytest.mark.parametrize("owners", [[], [{"uid": "of another"}]], ids=["free", "another's"])
+@pytest.mark.parametrize("owners", [[], [STRANGER]], ids=["free", "another's"])
 async def test_what_belongs_to_another_is_neither_changed_nor_deleted(
     labels: dict[str, str], owners: list[Manifest]
 ) -> None:
@@ -191,6 +194,23 @@ async def test_what_belongs_to_another_is_neither_changed_nor_deleted(
     )
     assert cluster.objects[SERVICE] is theirs
     assert cluster.objects[Ref.of(stale)] is stale
+
+
+async def test_what_is_left_of_one_deleted_before_is_waited_for() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    again = deployment_manifest()
+    again["metadata"]["uid"] = "new"
+    cluster.objects[Ref.of(again)] = again
+    await reconciled(cluster, again)
+    accepted = condition_of(again["status"]["conditions"], "Accepted")
+    assert accepted["message"].startswith("Service demo is left of a ModelDeployment deleted")
+    for ref in [ref for ref in cluster.objects if ref.kind != "ModelDeployment"]:
+        await cluster.delete(ref)
+    await reconciled(cluster, again)
+    assert condition_of(again["status"]["conditions"], "Accepted")["status"] == "True"
+    assert cluster.objects[SERVICE]["metadata"]["ownerReferences"][0]["uid"] == "new"
 
 
 async def test_a_deployment_whose_endpoint_is_another_s_is_not_ready() -> None:
