@@ -69,7 +69,8 @@ def make_pod(
 ) -> Manifest:
     """A pod with a status; `meta` is more of its metadata."""
     owners = [{"kind": "Job", "name": job, "uid": f"uid-of-{job}"}] if job else []
-    meta = {"name": name, "namespace": "team", "creationTimestamp": created} | meta
+    default: Manifest = {"name": name, "namespace": "team", "creationTimestamp": created}
+    default |= {"labels": labels or {}, "ownerReferences": owners}
     readiness = {"type": "Ready", "status": "True" if ready else "False"}
     status = {
         "phase": phase,
@@ -81,7 +82,7 @@ def make_pod(
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": meta | {"labels": labels or {}, "ownerReferences": owners},
+        "metadata": default | meta,
         "spec": {"containers": []},
         "status": status,
     }

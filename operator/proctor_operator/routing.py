@@ -5,7 +5,7 @@ Watches say only that something happened; the answer is always a key to reconcil
 
 from dataclasses import dataclass, field
 
-from proctor_crds.kinds import EVALUATION_RUN, MODEL_DEPLOYMENT
+from proctor_crds.kinds import EVALUATION_RUN, KINDS, MODEL_DEPLOYMENT
 from proctor_operator.children.naming import DEPLOYMENT_LABEL, RUN_LABEL
 from proctor_operator.cluster import Manifest
 from proctor_operator.metadata import ending
@@ -79,11 +79,10 @@ def target_name(run: Manifest) -> str | None:
 
 
 def parents(manifest: Manifest) -> set[Key]:
-    """The parents that a child's labels name."""
+    """The parents that a child's labels name, and those that own it, should it lose its labels."""
     meta = manifest["metadata"]
-    labels = meta.get("labels") or {}
-    return {
-        Key(kind, meta["namespace"], labels[label])
-        for label, kind in PARENT_LABELS.items()
-        if label in labels
-    }
+    labels, owners = meta.get("labels") or {}, meta.get("ownerReferences", [])
+    labelled = {kind: labels[label] for label, kind in PARENT_LABELS.items() if label in labels}
+    owning = {ref["kind"]: ref["name"] for ref in owners if ref["kind"] in KINDS}
+    named = {*labelled.items(), *owning.items()}
+    return {Key(kind, meta["namespace"], name) for kind, name in named}

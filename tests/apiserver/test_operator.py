@@ -37,6 +37,16 @@ def test_an_edited_child_is_put_right(kubectl: Kubectl, operator: OperatorProces
     eventually(lambda: kubectl.get("deployment", "arithmetic")["spec"]["replicas"] == 1)
 
 
+@pytest.mark.parametrize("label", ["app.kubernetes.io/managed-by", "proctor.dev/deployment"])
+def test_a_child_gets_back_the_label_that_it_lost(
+    kubectl: Kubectl, operator: OperatorProcess, label: str
+) -> None:
+    kubectl.apply(deployment())
+    labels = eventually(lambda: kubectl.get("service", "arithmetic"))["metadata"]["labels"]
+    kubectl("label", "service", "arithmetic", f"{label}-")
+    eventually(lambda: kubectl.get("service", "arithmetic")["metadata"]["labels"] == labels)
+
+
 def test_the_scale_subresource_scales(kubectl: Kubectl, operator: OperatorProcess) -> None:
     kubectl.apply(deployment())
     eventually(lambda: kubectl.get("deployment", "arithmetic"))
