@@ -6,7 +6,7 @@ import pytest
 
 from tests.apiserver.by_hand import ER, MD, end_job, end_pod, jobs, make_ready, started
 from tests.examples import deployment, run
-from tests.kube import Kubectl, OperatorProcess, eventually
+from tests.kube import Kubectl, Manifest, OperatorProcess, eventually
 
 pytestmark = pytest.mark.apiserver
 RESULT = (
@@ -54,10 +54,17 @@ def test_the_scale_subresource_scales(kubectl: Kubectl, operator: OperatorProces
     eventually(lambda: kubectl.get("deployment", "arithmetic")["spec"]["replicas"] == 2)
 
 
-def test_a_refused_child_is_a_condition(kubectl: Kubectl, operator: OperatorProcess) -> None:
-    kubectl.apply(deployment(pod={"restartPolicy": "Sometimes"}))
+@pytest.mark.parametrize(
+    ("overlay", "field"),
+    [({"restartPolicy": "Sometimes"}, "restartPolicy"), ({"nodeSelecter": {}}, ".nodeSelecter")],
+    ids=["value", "field"],
+)
+def test_a_refused_child_is_a_condition(
+    kubectl: Kubectl, operator: OperatorProcess, overlay: Manifest, field: str
+) -> None:
+    kubectl.apply(deployment(pod=overlay))
     words = kubectl.wait_condition(MD, "arithmetic", "Accepted", "False", "ChildRejected")
-    assert "restartPolicy" in words
+    assert field in words
     kubectl.apply(deployment())
     kubectl.wait_condition(MD, "arithmetic", "Accepted", "True", "SpecValid")
 

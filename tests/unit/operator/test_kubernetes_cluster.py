@@ -1,5 +1,6 @@
 """What the real cluster's client says and understands, without an apiserver."""
 
+import json
 import re
 from typing import Any
 
@@ -59,6 +60,20 @@ def test_paths(api_version: str, kind: str, path: str) -> None:
 )
 def test_what_cannot_be_helped_is_told_from_what_can(status: Any, kind: type[Exception]) -> None:
     assert type(translated(ApiException(status=status, reason="why"))) is kind
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "failed to create typed patch object (ns/a; apps/v1, Kind=Deployment): .x: not declared",
+        "failed to convert new object (ns/a; apps/v1, Kind=Deployment): quantities must match",
+    ],
+)
+def test_what_fits_no_schema_is_refused_whatever_the_status(words: str) -> None:
+    error = ApiException(status=500, reason="Internal Server Error")
+    error.body = json.dumps({"message": words})
+    assert type(translated(error)) is Rejected
+    assert str(translated(error)) == words
 
 
 @pytest.mark.parametrize(
