@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proctor_crds.evaluation_run import Evaluation
-from proctor_operator import run_status
+from proctor_operator import continuity, run_status
 from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
@@ -57,7 +57,7 @@ def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
     existing = {Ref.of(child) for child in observed.children}
     apply, keep = [], []
     for evaluation in owner.spec.evaluations:
-        wanted = wanted_job(owner, evaluation, observed.target, settings)
+        wanted = wanted_job(owner, evaluation, observed, settings)
         before = finished_before(owner, evaluation)
         if before:
             keep.append(Ref("batch/v1", "Job", owner.namespace, before["job"]))
@@ -72,10 +72,14 @@ def may_start(owner: Run, target: ObservedTarget) -> bool:
 
 
 def wanted_job(
-    owner: Run, evaluation: Evaluation, target: ObservedTarget, settings: Settings
+    owner: Run, evaluation: Evaluation, observed: Observed, settings: Settings
 ) -> Manifest | None:
     """The evaluation's Job; None where there is no target to ask."""
-    return job(owner, evaluation, target.upstream, settings) if target.upstream else None
+    upstream = observed.target.upstream
+    if not upstream:
+        return None
+    built = job(owner, evaluation, upstream, settings)
+    return continuity.current(built, observed.children, observed.pods)
 
 
 def stored_before(owner: Run, evaluation: Evaluation) -> Manifest:
@@ -127,7 +131,7 @@ def judge_one(
     finished = finished_before(owner, evaluation)
     if finished:
         return Evaluated(finished)
-    wanted = wanted_job(owner, evaluation, observed.target, settings)
+    wanted = wanted_job(owner, evaluation, observed, settings)
     name = wanted["metadata"]["name"] if wanted else None
     found = next((c for c in observed.children if c["metadata"]["name"] == name), None)
     pods = [p for p in observed.pods if found and belongs(p, found)]

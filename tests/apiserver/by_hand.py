@@ -24,8 +24,8 @@ def started(kubectl: Kubectl, name: str = "arithmetic") -> Manifest:
     return jobs(kubectl, name)[0]
 
 
-def end_pod(kubectl: Kubectl, job: Manifest, exit_code: int, message: str) -> None:
-    """A pod of the Job, ended with a termination message."""
+def make_pod(kubectl: Kubectl, job: Manifest) -> str:
+    """A pod of the Job, of which no kubelet knows; its name."""
     meta = {
         "name": f"{job['metadata']['name']}-pod",
         "labels": job["spec"]["template"]["metadata"]["labels"],
@@ -41,6 +41,17 @@ def end_pod(kubectl: Kubectl, job: Manifest, exit_code: int, message: str) -> No
     }
     spec = {"containers": [{"name": "harness", "image": "x"}], "restartPolicy": "Never"}
     kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+    return str(meta["name"])
+
+
+def run_pod(kubectl: Kubectl, job: Manifest) -> None:
+    """A pod of the Job, running."""
+    kubectl.patch_status("pod", make_pod(kubectl, job), {"phase": "Running"})
+
+
+def end_pod(kubectl: Kubectl, job: Manifest, exit_code: int, message: str) -> None:
+    """A pod of the Job, ended with a termination message."""
+    name = make_pod(kubectl, job)
     ended = {
         "exitCode": exit_code,
         "reason": "Error" if exit_code else "Completed",
@@ -55,7 +66,7 @@ def end_pod(kubectl: Kubectl, job: Manifest, exit_code: int, message: str) -> No
         "state": {"terminated": ended},
     }
     phase = "Failed" if exit_code else "Succeeded"
-    kubectl.patch_status("pod", meta["name"], {"phase": phase, "containerStatuses": [status]})
+    kubectl.patch_status("pod", name, {"phase": phase, "containerStatuses": [status]})
 
 
 def end_job(kubectl: Kubectl, job: Manifest, *, failed: bool = False) -> None:

@@ -8,6 +8,7 @@ from proctor_crds.wire import EXIT_REJECTED, RunSpec
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
     child,
+    digest,
     hashed_name,
     owner_labels,
 )
@@ -24,6 +25,9 @@ ADAPTER = "adapter"
 ARTIFACTS = "artifacts"
 DATASETS = "datasets"
 TARGET_ANNOTATION = "proctor.dev/target"
+ASKED_ANNOTATION = "proctor.dev/asked"
+IMMUTABLE = ("completions", "podFailurePolicy", "template")
+"""Fields of a Job's spec that this builder sets and the apiserver keeps as they were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,19 @@ def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settin
     name = hashed_name(f"{owner.name}-{evaluation.name}", [owner.uid, fixed])
     result = child(owner, "batch/v1", "Job", name, spec=fixed | {"suspend": owner.spec.suspend})
     result["metadata"]["labels"] |= {EVALUATION_LABEL: evaluation.name}
+    result["metadata"]["annotations"] = {ASKED_ANNOTATION: asked(owner.spec, evaluation, upstream)}
     return result
+
+
+def asked(spec: EvaluationRunSpec, evaluation: Evaluation, upstream: Upstream) -> str:
+    """Stands for all that the run and its target ask of the Job, whoever builds it.
+
+    Not for the operator's version and images: an upgrade is no reason to start anew.
+    """
+    of_run = spec.model_dump(include={"artifacts", "retry"}, exclude_defaults=True)
+    key = upstream.api_key.model_dump() if upstream.api_key else None
+    target = [upstream.url, upstream.model, upstream.identity, upstream.context_length, key]
+    return digest([of_run, evaluation.model_dump(exclude_defaults=True), target])
 
 
 FAILURE_POLICY: Manifest = {
