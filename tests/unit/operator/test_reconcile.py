@@ -238,6 +238,18 @@ async def test_a_child_that_lost_its_labels_gets_them_back() -> None:
     assert cluster.objects[SERVICE] == child
 
 
+async def test_a_run_that_asks_something_else_gets_another_job_in_place_of_the_first() -> None:
+    manifest = run_manifest(target=EXTERNAL)
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    (first,) = (ref for ref in cluster.objects if ref.kind == "Job")
+    changed = run_manifest(target=EXTERNAL, evaluations=[EVALUATION | {"tasks": ["other"]}])
+    cluster.objects[Ref.of(changed)] = changed
+    await reconciled(cluster, changed)
+    (second,) = (ref for ref in cluster.objects if ref.kind == "Job")
+    assert second != first
+
+
 async def test_an_unfinished_run_whose_job_is_deleted_gets_another() -> None:
     manifest = run_manifest(target=EXTERNAL)
     cluster = holding(manifest)
