@@ -39,7 +39,9 @@ class Memory:
         return stored
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
-        found = self.objects[Ref.of(manifest)]
+        found = self.objects.get(Ref.of(manifest))
+        if found is None:
+            raise ClusterError("404: not found")
         if found["metadata"]["uid"] != manifest["metadata"]["uid"]:
             raise ClusterError("409: Precondition failed: UID in precondition")
         self.statuses.append(manifest["status"])

@@ -15,6 +15,7 @@ from proctor_cli import view
 from proctor_cli.documents import Documents, DocumentsInvalidError, load
 from proctor_cli.local.cluster import LocalCluster
 from proctor_cli.local_run import passed, run
+from proctor_operator import logs
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import VERSION
 
@@ -135,6 +136,7 @@ def claims(options: list[str]) -> dict[str, Path]:
 
 def main() -> None:
     """The console script."""
+    logs.configure()
     app()
 
 

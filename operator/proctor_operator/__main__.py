@@ -8,6 +8,7 @@ import sys
 import kopf
 
 import proctor_operator.handlers  # noqa: F401  registers the handlers with kopf
+from proctor_operator import logs
 
 
 def main() -> int:
@@ -19,6 +20,7 @@ def main() -> int:
     port = os.environ.get("LIVENESS_PORT", "8081")
     memo = kopf.Memo(stop=asyncio.Event(), failed=False)
     kopf.configure(verbose=False)
+    logs.configure()
     for told_by_every_probe in ("aiohttp.access", "kopf.activities.probe"):
         logging.getLogger(told_by_every_probe).setLevel(logging.WARNING)
     kopf.run(
