@@ -59,7 +59,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `serve`'s arguments, the same as the pod's."""
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, help="checkpoint folder")
-    add("--checkpoint-format", choices=["megatron"], default="megatron")
+    add("--checkpoint-format", choices=["megatron", "hf", "nemo"], default="megatron")
     add("--tokenizer", type=Path, required=True, help="Hugging Face tokenizer folder")
     add("--served-model-name", required=True, help="the name that requests put in `model`")
     add("--transport", choices=["triton", "in-process"], default="triton")
