@@ -78,6 +78,8 @@ NAMES = (
     "qwen3_moe",
 )
 OF_EXPERTS = ("mixtral", "qwen2_moe", "qwen3_moe")
+CONVERTED = ("llama", "gpt2", "qwen3_moe")
+"""Those that the tests have in every format."""
 
 
 def inputs() -> torch.Tensor:
