@@ -21,7 +21,7 @@ def unpack(archive: Path, root: Path) -> None:
     staging.mkdir(parents=True)
     try:
         extract(archive, staging)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise RejectedError(
             Reason.CHECKPOINT_CORRUPT, f"{archive.name} cannot be unpacked: {error}"
         ) from error

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 WORKERS = 8
 PAUSES = (0.5, 1, 2, 4, 8, 16)
 """Seconds between attempts at a part that does not get on."""
+TELL_SECONDS = 10
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -80,20 +81,27 @@ def storage_error(root: Path, error: OSError) -> Exception:
 
 def fetch_all(source: Source, partials: Sequence[Partial], sleep: Callable[[float], None]) -> None:
     """Fetch every missing part; the first that fails ends the rest."""
-    logger.info(
-        "%d files to fetch, %s", len(partials), gigabytes(sum(p.bytes_missing() for p in partials))
-    )
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch") as pool:
-        futures: list[Future[None]] = []
+        futures: set[Future[None]] = set()
         for partial in partials:
             parts = partial.missing()
-            futures += [pool.submit(fetch_part, source, partial, *p, sleep) for p in parts]
+            futures |= {pool.submit(fetch_part, source, partial, *p, sleep) for p in parts}
             if not parts:  # an empty file, or one whose checksum was not compared any more
-                futures.append(pool.submit(partial.finish))
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                futures.add(pool.submit(partial.finish))
+        await_all(futures, partials)
         pool.shutdown(wait=True, cancel_futures=True)
-    for future in done:
-        future.result()
+    for future in futures:
+        if not future.cancelled():
+            future.result()
+
+
+def await_all(futures: set[Future[None]], partials: Sequence[Partial]) -> None:
+    """Wait for all or for the first that fails, and tell how far it is meanwhile."""
+    waiting = futures
+    while waiting and not any(f.exception() for f in futures - waiting):
+        left = sum(partial.bytes_missing() for partial in partials)
+        logger.info("%s of %d files to fetch", gigabytes(left), len(partials))
+        _, waiting = wait(waiting, TELL_SECONDS, FIRST_EXCEPTION)
 
 
 def fetch_part(

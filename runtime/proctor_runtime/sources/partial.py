@@ -60,8 +60,9 @@ class Partial:
 
     def bytes_missing(self) -> int:
         """Count the bytes to ask for, as far as that is known."""
-        ends = ((start, stop or self.file.size or 0) for start, stop in self._missing.items())
-        return sum(end - start for start, end in ends)
+        with self._lock:
+            missing = self.missing()
+        return sum((stop or self.file.size or 0) - start for start, stop in missing)
 
     @contextmanager
     def writing(self, offset: int) -> Iterator[IO[bytes]]:
