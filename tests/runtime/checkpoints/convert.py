@@ -22,6 +22,9 @@ from proctor_runtime.checkpoints.architecture import ModelConfig
 from tests.runtime.checkpoints.models import VOCABULARY
 
 
+GPT = "nemo.collections.llm.gpt.model"
+
+
 class Intruder:
     """Runs code where it is unpickled."""
 
@@ -49,20 +52,40 @@ def arguments(config: ModelConfig) -> Namespace:
     return Namespace(**given)
 
 
+def function(name: str) -> dict[str, Any]:
+    """A function, as NeMo writes it."""
+    return {"_call_": False, "_target_": name}
+
+
 def model_yaml(config: ModelConfig) -> dict[str, Any]:
-    """What NeMo's io_dump writes of a model (a part: it writes every field of its classes)."""
-    base = "nemo.collections.llm.gpt.model"
-    activation = "torch.nn.functional.silu" if config.swiglu else f"{base}.openai_gelu"
-    options = {
-        "_target_": f"{base}.llama.Llama31Config",
+    """What NeMo's io_dump writes of a model."""
+    tokenizer = {
+        "_target_": "nemo.collections.common.tokenizers.huggingface.auto_tokenizer.AutoTokenizer",
+        "pretrained_model_name": "nemo_tokenizer",
+        "use_fast": True,
+    }
+    return {
+        "_target_": f"{GPT}.llama.LlamaModel",
+        "config": dense_options(config) | rope_options(config) | expert_options(config),
+        "model_transform": None,
+        "optim": None,
+        "tokenizer": tokenizer,
+    }
+
+
+def dense_options(config: ModelConfig) -> dict[str, Any]:
+    """The fields of a model's class (a part: NeMo writes every one)."""
+    silu, gelu = "torch.nn.functional.silu", "nemo.collections.llm.fn.activation.openai_gelu"
+    return {
+        "_target_": f"{GPT}.llama.Llama31Config",
         "_cpu_offloading_context": None,
-        "activation_func": {"_call_": False, "_target_": activation},
+        "activation_func": function(silu if config.swiglu else gelu),
         "attention_backend": {
             "_call_": True,
             "_target_": "megatron.core.transformer.enums.AttnBackend",
         },
-        "params_dtype": {"_call_": False, "_target_": "torch.bfloat16"},
-        "transformer_layer_spec": {"_call_": False, "_target_": f"{base}.base.default_layer_spec"},
+        "params_dtype": function("torch.bfloat16"),
+        "transformer_layer_spec": function(f"{GPT}.base.default_layer_spec"),
         "add_bias_linear": config.add_bias_linear,
         "add_qkv_bias": config.add_qkv_bias,
         "bias_activation_fusion": True,
@@ -76,37 +99,43 @@ def model_yaml(config: ModelConfig) -> dict[str, Any]:
         "normalization": config.normalization,
         "num_attention_heads": config.num_attention_heads,
         "num_layers": config.num_layers,
-        "num_moe_experts": None,
         "num_query_groups": config.num_query_groups,
-        "position_embedding_type": config.position_embedding_type,
         "qk_layernorm": config.qk_layernorm,
-        "rotary_base": config.rotary_base,
-        "rotary_percent": 1.0,
-        "seq_len_interpolation_factor": None,
         "seq_length": config.max_position_embeddings,
         "share_embeddings_and_output_weights": not config.untie_embeddings_and_output_weights,
         "vocab_size": None,
         "window_size": None,
     }
-    if scaling := config.rope_scaling:
-        options |= {"scale_factor": scaling.factor, "old_context_len": scaling.original_context}
-        options |= {"low_freq_factor": 1, "high_freq_factor": 4}
-    if experts := config.experts:
-        options |= {"num_moe_experts": experts.count, "moe_router_topk": experts.per_token}
-        options |= {"moe_ffn_hidden_size": experts.ffn_hidden_size}
-        options |= {"moe_layer_freq": [int(sparse) for sparse in experts.layers]}
-        options |= {"moe_router_pre_softmax": not experts.normalized}
-    tokenizer = {
-        "_target_": "nemo.collections.common.tokenizers.huggingface.auto_tokenizer.AutoTokenizer",
-        "pretrained_model_name": "nemo_tokenizer",
-        "use_fast": True,
+
+
+def rope_options(config: ModelConfig) -> dict[str, Any]:
+    """The fields for positions."""
+    found = {
+        "position_embedding_type": config.position_embedding_type,
+        "rotary_base": config.rotary_base,
+        "rotary_percent": 1.0,
+        "seq_len_interpolation_factor": None,
     }
+    if not config.rope_scaling:
+        return found
+    return found | {
+        "scale_factor": config.rope_scaling.factor,
+        "low_freq_factor": 1,
+        "high_freq_factor": 4,
+        "old_context_len": config.rope_scaling.original_context,
+    }
+
+
+def expert_options(config: ModelConfig) -> dict[str, Any]:
+    """The fields for experts."""
+    if not config.experts:
+        return {"num_moe_experts": None}
     return {
-        "_target_": f"{base}.llama.LlamaModel",
-        "config": options,
-        "model_transform": None,
-        "optim": None,
-        "tokenizer": tokenizer,
+        "num_moe_experts": config.experts.count,
+        "moe_router_topk": config.experts.per_token,
+        "moe_ffn_hidden_size": config.experts.ffn_hidden_size,
+        "moe_layer_freq": [int(sparse) for sparse in config.experts.layers],
+        "moe_router_pre_softmax": not config.experts.normalized,
     }
 
 
