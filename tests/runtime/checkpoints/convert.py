@@ -21,7 +21,6 @@ import yaml
 from proctor_runtime.checkpoints.architecture import ModelConfig
 from tests.runtime.checkpoints.models import VOCABULARY
 
-
 GPT = "nemo.collections.llm.gpt.model"
 
 

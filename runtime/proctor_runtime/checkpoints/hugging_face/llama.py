@@ -24,7 +24,7 @@ from proctor_runtime.checkpoints.hugging_face.recipes import (
 
 def config(fields: Fields, *, base: float = 10000, **more: Any) -> ModelConfig:
     """Read the fields that all of them have."""
-    for name in ("attention_bias", "mlp_bias"):
+    for name in ("attention_bias", "mlp_bias", "use_mrope"):
         only(fields, name, False)
     only(fields, "hidden_act", "silu")
     heads, hidden = size(fields, "num_attention_heads"), size(fields, "hidden_size")

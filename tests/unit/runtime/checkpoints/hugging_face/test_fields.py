@@ -170,6 +170,7 @@ def test_layers_of_another_kind_are_refused() -> None:
         ({"architectures": ["LlamaForSequenceClassification"]}, "supported for llama: LlamaForCa"),
         ({"attention_bias": True}, "attention_bias is true; supported: false"),
         ({"mlp_bias": True}, "mlp_bias is true"),
+        ({"use_mrope": True}, "use_mrope is true"),
         ({"hidden_act": "gelu"}, 'hidden_act is "gelu"; supported: "silu"'),
         ({"quantization_config": {"quant_method": "awq"}}, r"quantized \(awq\)"),
         ({"model_type": "mixtral", "architectures": None, "num_local_experts": 4,
