@@ -16,6 +16,10 @@ NAME_RULE = Rule(
 )
 
 
+Url = Annotated[str, Field(pattern=r"^https?://", max_length=1024)]
+"""An HTTP or HTTPS URL."""
+
+
 class LocalRef(Model):
     """Names an object in the same namespace."""
 
@@ -44,19 +48,25 @@ class PvcSource(Model):
 class S3Source(Model):
     """Files in an S3 bucket."""
 
-    uri: Annotated[str, Field(pattern=r"^s3://", max_length=1024)]
-    """`s3://bucket/prefix`."""
-    endpoint: Text | None = None
+    uri: Annotated[str, Field(pattern=r"^s3://[a-z0-9][-.a-z0-9]+(/.*)?$", max_length=1024)]
+    """`s3://bucket/prefix`; all objects below the prefix are meant."""
+    path: Text = "."
+    """Path below the prefix."""
+    endpoint: Url | None = None
     """URL of an S3-compatible server; AWS when absent."""
     secret_ref: LocalRef | None = None
-    """Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+    """Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and perhaps AWS_SESSION_TOKEN."""
 
 
 class HttpSource(Model):
     """Files behind an HTTP URL."""
 
-    url: Annotated[str, Field(pattern=r"^https?://", max_length=1024)]
-    """URL of an archive or directory."""
+    url: Url
+    """URL of an archive (.tar, .tar.gz, .zip, ...) or of a list of files as sha256sum writes it."""
+    path: Text = "."
+    """Path within the archive, or below the list."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)] | None = None
+    """SHA-256 of the archive, or of the list."""
     secret_ref: SecretKeyRef | None = None
     """Bearer token to present."""
 

@@ -16,7 +16,7 @@ from proctor_crds.base import (
     not_yet,
     only,
 )
-from proctor_crds.common import Condition, HttpSource, PvcSource, S3Source, SecretKeyRef
+from proctor_crds.common import Condition, HttpSource, PvcSource, S3Source, SecretKeyRef, Url
 
 
 class OciSource(Model):
@@ -31,10 +31,16 @@ class OciSource(Model):
 class HuggingFaceSource(Model):
     """A repository of a Hugging Face hub."""
 
-    id: Text
+    id: Annotated[
+        str, Field(pattern=r"^[-.0-9A-Z_a-z]+(/[-.0-9A-Z_a-z]+)?$", min_length=1, max_length=200)
+    ]
     """`organisation/model`."""
     revision: Text = "main"
-    """Branch, tag or commit."""
+    """Branch, tag or commit; only a commit is the same for every pod at any time."""
+    path: Text = "."
+    """Path within the repository."""
+    endpoint: Url | None = None
+    """URL of a mirror; huggingface.co when absent."""
     secret_ref: SecretKeyRef | None = None
     """Token for a gated repository."""
 
@@ -44,10 +50,7 @@ class ModelSource(Model):
 
     rules: ClassVar = (
         exactly_one("model.source", "pvc", "s3", "oci", "hf", "http"),
-        not_yet("s3", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
-        not_yet("oci", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
-        not_yet("hf", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
-        not_yet("http", "copy the checkpoint to a PersistentVolumeClaim and use pvc"),
+        not_yet("oci", "use s3, hf or http, or copy the checkpoint to a claim and use pvc"),
     )
     pvc: PvcSource | None = None
     """A PersistentVolumeClaim."""
@@ -65,21 +68,20 @@ class Tokenizer(Model):
     """The tokenizer, in Hugging Face's format."""
 
     path: Text
-    """Directory within the model's volume."""
+    """Directory within the model's volume: the claim, or all that is fetched from the source."""
 
 
 class ServedModel(Model):
     """What is served, and under which name."""
 
     rules: ClassVar = (
-        only("format", "'megatron'", "convert the checkpoint to Megatron torch_dist"),
         only("trustRemoteCode", "false", "remote code is never run"),
         not_yet("chatTemplate", "put chat_template in tokenizer_config.json"),
     )
     source: ModelSource
     """Where the checkpoint lies."""
     format: Literal["megatron", "hf", "nemo"] = "megatron"
-    """Layout of the checkpoint."""
+    """Layout of the checkpoint: Megatron torch_dist, Hugging Face safetensors, NeMo 2."""
     served_name: Annotated[str, Field(min_length=1, max_length=253)]
     """The model id that clients put in their requests."""
     tokenizer: Tokenizer

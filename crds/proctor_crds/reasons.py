@@ -39,6 +39,9 @@ class Reason(StrEnum):
     CHECKPOINT_CORRUPT = "CheckpointCorrupt"
     CHECKPOINT_UNSUPPORTED = "CheckpointUnsupported"
     TOKENIZER_NOT_FOUND = "TokenizerNotFound"
+    SOURCE_DENIED = "SourceDenied"
+    SOURCE_UNREACHABLE = "SourceUnreachable"
+    VOLUME_FULL = "VolumeFull"
     PARALLELISM_INVALID = "ParallelismInvalid"
     RUNTIME_CRASHED = "RuntimeCrashed"
 
@@ -125,12 +128,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Create what the message names; the pod then starts by itself.",
     ),
     Reason.CHECKPOINT_NOT_FOUND: Explanation(
-        "The path holds no checkpoint.",
-        "`model.source` names the wrong claim or path.",
-        "Correct the path; the message lists what lies there.",
+        "There is no checkpoint where `model.source` points.",
+        "`model.source` names the wrong claim, bucket, repository, URL or path.",
+        "Correct it; the message says what was looked for.",
     ),
     Reason.CHECKPOINT_CORRUPT: Explanation(
-        "The checkpoint cannot be read.",
+        "The checkpoint cannot be read, or its checksum is wrong.",
         "An interrupted copy, or files changed since they were saved.",
         "Copy the checkpoint again.",
     ),
@@ -143,6 +146,21 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The tokenizer cannot be loaded.",
         "`model.tokenizer.path` names the wrong directory, or its files are broken.",
         "Correct the path.",
+    ),
+    Reason.SOURCE_DENIED: Explanation(
+        "The source refuses the credential, or wants one.",
+        "The Secret that `secretRef` names holds a wrong or expired credential, or there is none.",
+        "Correct the Secret; the pod tries again by itself.",
+    ),
+    Reason.SOURCE_UNREACHABLE: Explanation(
+        "The source does not answer, or breaks off.",
+        "Its server is down, slow or unreachable from the pod's network.",
+        "Mend the way to it; the pod tries again and goes on where it was.",
+    ),
+    Reason.VOLUME_FULL: Explanation(
+        "The model does not fit on the pod's volume.",
+        "The node's disk, or the volume's limit, is smaller than the model.",
+        "Give the pod a larger volume named `model` in `spec.pod`, or a node with a larger disk.",
     ),
     Reason.PARALLELISM_INVALID: Explanation(
         "The model cannot be split as asked.",

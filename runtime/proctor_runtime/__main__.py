@@ -1,4 +1,4 @@
-"""``python -m proctor_runtime serve ...``: the serving pod's process."""
+"""``python -m proctor_runtime serve ...`` and ``fetch ...``: the serving pod's processes."""
 
 import logging
 import sys
@@ -7,32 +7,48 @@ import warnings
 from collections.abc import Sequence
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import EXIT_REJECTED
+from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE
 from proctor_runtime.failure import RejectedError, report
-from proctor_runtime.settings import parse
+from proctor_runtime.settings import Settings, parse
+from proctor_runtime.sources.protocol import UnreachableError
+from proctor_runtime.sources.settings import FetchSettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve; return the exit code."""
+    """Do as told; return the exit code."""
     settings = parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("pytriton", "megatron", "httpx", "transformers"):
+    for chatty in ("pytriton", "megatron", "httpx", "transformers", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Megatron-Core says at import what it would be faster with; here it is chosen to be without.
     warnings.filterwarnings("ignore", module=r"megatron\.")
-    from proctor_runtime.serve import serve  # noqa: PLC0415 - a wrong argument need not wait for it
-
     try:
-        serve(settings)
+        run(settings)
     except RejectedError as error:
         print(f"error: {error.reason}: {error}", file=sys.stderr)
         report(error.reason, str(error))
         return EXIT_REJECTED
+    except UnreachableError as error:
+        print(f"error: {Reason.SOURCE_UNREACHABLE}: {error}", file=sys.stderr)
+        report(Reason.SOURCE_UNREACHABLE, str(error))
+        return EXIT_RETRYABLE
     except Exception as error:
         traceback.print_exc()
         report(Reason.RUNTIME_CRASHED, f"{type(error).__name__}: {error}")
         return 1
     return 0
+
+
+def run(settings: Settings | FetchSettings) -> None:
+    """Fetch or serve, importing no more than that takes."""
+    if isinstance(settings, FetchSettings):
+        from proctor_runtime.sources.fetch import fetch  # noqa: PLC0415
+
+        fetch(settings)
+        return
+    from proctor_runtime.serve import serve  # noqa: PLC0415 - a wrong argument need not wait for it
+
+    serve(settings)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from proctor_crds.reasons import Reason
-from proctor_runtime.checkpoints.digest import digest_folder
-from proctor_runtime.checkpoints.megatron import iteration_folder
 from proctor_runtime.engine.batcher import Batcher, Limits
 from proctor_runtime.engine.megatron.source import ModelSource
 from proctor_runtime.engine.protocol import Engine
@@ -39,6 +37,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM; a `RejectedError` comes before anything slow is begun."""
     source = ModelSource(
         checkpoint=settings.checkpoint,
+        format=settings.checkpoint_format,
         dtype=settings.dtype,
         tensor=settings.tensor_parallel,
         pipeline=settings.pipeline_parallel,
@@ -48,7 +47,7 @@ def serve(settings: Settings) -> None:
     tokenizer = HuggingFaceTokenizer(settings.tokenizer)
     with ThreadPoolExecutor(1) as hashing:
         # It reads the whole checkpoint, and so does loading: they share the page cache.
-        digest = hashing.submit(digest_folder, iteration_folder(settings.checkpoint))
+        digest = hashing.submit(source.digest)
         engine = load_engine(source)
     with running(engine, tokenizer, settings) as batcher, transport_to(batcher, settings) as way:
         service = Service(

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proctor_runtime.sources.settings import FetchSettings, add_fetch_arguments
+
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
@@ -59,7 +61,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `serve`'s arguments, the same as the pod's."""
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, help="checkpoint folder")
-    add("--checkpoint-format", choices=["megatron"], default="megatron")
+    add("--checkpoint-format", choices=["megatron", "hf", "nemo"], default="megatron")
     add("--tokenizer", type=Path, required=True, help="Hugging Face tokenizer folder")
     add("--served-model-name", required=True, help="the name that requests put in `model`")
     add("--transport", choices=["triton", "in-process"], default="triton")
@@ -71,11 +73,13 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--random-seed", type=int, default=1234)
 
 
-def parse(arguments: Sequence[str] | None = None) -> Settings:
+def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings:
     """Read the command line and the environment."""
     parser = argparse.ArgumentParser("proctor_runtime", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     add_serve_arguments(commands.add_parser("serve", allow_abbrev=False))
+    add_fetch_arguments(commands.add_parser("fetch", allow_abbrev=False))
     given = vars(parser.parse_args(arguments))
-    del given["command"]
+    if given.pop("command") == "fetch":
+        return FetchSettings.from_arguments(given, os.environ)
     return Settings(**given, addresses=Addresses.from_environment(os.environ))

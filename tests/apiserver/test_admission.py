@@ -53,6 +53,22 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         changed(DEPLOYMENT, "spec.model.source", {}),
         "model.source: set exactly one of pvc, s3, oci, hf, http",
     ),
+    "a source of a later version": (
+        changed(DEPLOYMENT, "spec.model.source", {"oci": {"image": "models/tiny"}}),
+        "oci is not available in this version: use s3, hf or http",
+    ),
+    "two sources": (
+        changed(DEPLOYMENT, "spec.model.source.hf", {"id": "acme/tiny"}),
+        "model.source: set exactly one of pvc, s3, oci, hf, http",
+    ),
+    "no bucket": (
+        changed(DEPLOYMENT, "spec.model.source", {"s3": {"uri": "https://bucket"}}),
+        "spec.model.source.s3.uri in body should match",
+    ),
+    "unknown format": (
+        changed(DEPLOYMENT, "spec.model.format", "gguf"),
+        'Unsupported value: "gguf": supported values: "megatron", "hf", "nemo"',
+    ),
     "remote code": (
         changed(DEPLOYMENT, "spec.model.trustRemoteCode", True),
         "trustRemoteCode other than false is not available",
@@ -128,9 +144,9 @@ def test_bad_input_is_refused_with_the_remedy(kubectl: Kubectl, case: str) -> No
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize("manifest", [DEPLOYMENT, RUN], ids=["deployment", "run"])
-def test_the_examples_are_taken(kubectl: Kubectl, manifest: Manifest) -> None:
-    kubectl.apply(manifest)
+@pytest.mark.parametrize("path", sorted(Path("examples").glob("*/*.yaml")), ids=str)
+def test_the_examples_are_taken(kubectl: Kubectl, path: Path) -> None:
+    kubectl.apply(*yaml.safe_load_all(path.read_text()))
 
 
 @pytest.mark.parametrize("cpu", [1, "1", "500m"], ids=repr)

@@ -54,7 +54,13 @@ class World:
         return await self.cluster.list("batch/v1", "Job", "default", labels)
 
     async def condition(
-        self, kind: str, type_: str, status: str, reason: str, name: str = "arithmetic"
+        self,
+        kind: str,
+        type_: str,
+        status: str,
+        reason: str,
+        name: str = "arithmetic",
+        seconds: float = 20,
     ) -> str:
         """Wait until the condition reads so; returns its message."""
         seen: Any = None
@@ -67,7 +73,7 @@ class World:
             return seen["message"] if same else None
 
         try:
-            return str(await eventually(so))
+            return str(await eventually(so, seconds))
         except TimeoutError:
             raise AssertionError(f"{name} {type_}: wanted {status} {reason}, is {seen}") from None
 

@@ -131,10 +131,10 @@ def test_a_pointer_to_an_iteration_that_is_gone(
 
 
 def test_an_unsupported_architecture(last_words: Path, copy: Path, tokenizer_folder: Path) -> None:
-    change_common(copy / "iter_0000001", num_experts=8)
+    change_common(copy / "iter_0000001", multi_latent_attention=True)
     failure = rejection(last_words, serve_arguments(copy, tokenizer_folder))
     assert failure.reason == "CheckpointUnsupported"
-    assert "num_experts" in failure.message
+    assert "multi_latent_attention" in failure.message
 
 
 @pytest.mark.parametrize("content", [None, "{}"], ids=["no folder", "no tokenizer in it"])

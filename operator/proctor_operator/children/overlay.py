@@ -24,12 +24,11 @@ def overlaid(base: Any, patch: Any) -> Any:
 def merged_list(base: list[Any], patch: list[Any]) -> list[Any]:
     """Items of `patch` merged into those of `base` with the same key, new ones appended."""
     key = merge_key(base + patch) if base else None
-    patch = [overlaid(None, item) for item in patch]
     if key is None:
-        return patch
+        return [overlaid(None, item) for item in patch]
     patches = {item[key]: item for item in patch}
     kept = [overlaid(item, patches.pop(item[key], {})) for item in base]
-    return kept + list(patches.values())
+    return kept + [overlaid(None, item) for item in patches.values()]
 
 
 def merge_key(items: list[Any]) -> str | None:

@@ -3,6 +3,13 @@
 from typing import Any
 
 from proctor_crds.model_deployment import ModelDeploymentSpec
+from proctor_operator.children.model_volume import (
+    MODEL,
+    MOUNT,
+    checkpoint,
+    fetching,
+    model_volume,
+)
 from proctor_operator.children.naming import (
     DEPLOYMENT_LABEL,
     TEMPLATE_LABEL,
@@ -12,7 +19,7 @@ from proctor_operator.children.naming import (
     owner_labels,
 )
 from proctor_operator.children.overlay import overlaid
-from proctor_operator.children.pod import claim_volume, container, escaped, pod_spec, within
+from proctor_operator.children.pod import container, escaped, pod_spec, within
 from proctor_operator.cluster import Manifest
 from proctor_operator.resource import Resource
 from proctor_operator.settings import Settings
@@ -21,7 +28,6 @@ Deployment = Resource[ModelDeploymentSpec]
 
 PORTS = {"http": 8080, "triton-http": 8000, "triton-grpc": 8001, "triton-metrics": 8002}
 SERVICE_PORTS = ("http", "triton-http", "triton-grpc")
-MODEL = "model"
 STARTUP_SECONDS = 3600
 """A checkpoint of hundreds of gigabytes takes this long from a slow volume."""
 
@@ -72,27 +78,34 @@ def selector(owner: Deployment) -> dict[str, str]:
 
 def pod_template(owner: Deployment, settings: Settings) -> Manifest:
     """The pod template, with the user's overlay on it."""
-    source = owner.spec.model.source.pvc
     volumes = [
-        claim_volume(MODEL, source.claim_name if source else "", read_only=True),
+        model_volume(owner.spec.model.source),
         # Triton passes tensors to the model's process through shared memory.
         {"name": "shm", "emptyDir": {"medium": "Memory"}},
     ]
-    spec = pod_spec([server(owner.spec, settings)], volumes, terminationGracePeriodSeconds=60)
+    fields: Manifest = {"terminationGracePeriodSeconds": 60}
+    if fetch := fetching(owner.spec.model, image(owner.spec, settings)):
+        fields = {"initContainers": fetch, **fields}
+    spec = pod_spec([server(owner.spec, settings)], volumes, **fields)
     template = {"metadata": {"labels": owner_labels(owner)}, "spec": spec}
     return overlaid(template, {"spec": owner.spec.pod or {}}) if owner.spec.pod else template
 
 
+def image(spec: ModelDeploymentSpec, settings: Settings) -> str:
+    """The runtime image."""
+    own = spec.backend.triton.image if spec.backend.triton else None
+    return own or settings.runtime_image
+
+
 def server(spec: ModelDeploymentSpec, settings: Settings) -> Manifest:
     """The container that serves the model."""
-    image = (spec.backend.triton and spec.backend.triton.image) or settings.runtime_image
     mounts: list[Manifest] = [
-        {"name": MODEL, "mountPath": "/model", "readOnly": True},
+        {**MOUNT, "readOnly": True},
         {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  where POSIX shared memory lies
     ]
     return container(
         "server",
-        image,
+        image(spec, settings),
         ["python", "-m", "proctor_runtime", "serve"],
         ports=PORTS,
         mounts=mounts,
@@ -105,9 +118,8 @@ def server(spec: ModelDeploymentSpec, settings: Settings) -> Manifest:
 def arguments(spec: ModelDeploymentSpec) -> list[str]:
     """The server's arguments."""
     model, engine = spec.model, spec.engine
-    source = model.source.pvc
     values: dict[str, Any] = {
-        "checkpoint": within(MODEL, source.path if source else "."),
+        "checkpoint": checkpoint(model.source),
         "checkpoint-format": model.format,
         "tokenizer": within(MODEL, model.tokenizer.path),
         "served-model-name": escaped(model.served_name),

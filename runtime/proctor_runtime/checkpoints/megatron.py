@@ -1,21 +1,22 @@
-"""Megatron-LM's ``torch_dist`` checkpoints: sharded once, read at any parallel size.
+"""Megatron-LM's checkpoints, in format ``torch_dist``.
 
 A checkpoint is a folder with ``latest_checkpointed_iteration.txt`` and ``iter_0000001/``-like
 folders; the iteration folder may also be given itself. In it ``common.pt`` holds the arguments of
 the training run, which say what the architecture is; the tensors are beside it.
 """
 
-import json
 import pickle
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.distributed.checkpoint.api import CheckpointException
 
 from proctor_crds.reasons import Reason
-from proctor_runtime.checkpoints.safety import refuse_foreign_code, safe_common_types
+from proctor_runtime.checkpoints import torch_dist
+from proctor_runtime.checkpoints.architecture import ModelConfig
+from proctor_runtime.checkpoints.digest import digest_files, files_below
+from proctor_runtime.checkpoints.safety import safe_common_types
 from proctor_runtime.failure import RejectedError
 
 LATEST = "latest_checkpointed_iteration.txt"
@@ -45,10 +46,15 @@ def iteration_folder(root: Path) -> Path:
     return folder
 
 
+def read_config(root: Path, *, tensor: int) -> ModelConfig:  # noqa: ARG001 - its padding is fixed
+    """Read the architecture from the training run's arguments."""
+    return ModelConfig.from_args(read_args(root))
+
+
 def read_args(root: Path) -> Namespace:
     """Read the training run's arguments, executing nothing that the file contains."""
     folder = iteration_folder(root)
-    check_format(folder)
+    torch_dist.check_format(folder)
     try:
         with torch.serialization.safe_globals(safe_common_types(folder / "common.pt")):
             common = torch.load(folder / "common.pt", map_location="cpu", weights_only=True)
@@ -64,56 +70,15 @@ def read_args(root: Path) -> Namespace:
     return args
 
 
-def check_format(folder: Path) -> None:
-    """Refuse a folder that is not a whole ``torch_dist`` checkpoint."""
-    missing = [n for n in ("common.pt", "metadata.json", ".metadata") if not (folder / n).is_file()]
-    if missing:
-        raise RejectedError(
-            Reason.CHECKPOINT_CORRUPT, f"{folder} is incomplete: it has no {', '.join(missing)}"
-        )
-    try:
-        backend = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RejectedError(
-            Reason.CHECKPOINT_CORRUPT, f"{folder / 'metadata.json'} is not JSON: {error}"
-        ) from error
-    name = backend.get("sharded_backend") if isinstance(backend, dict) else None
-    if name != "torch_dist":
-        raise RejectedError(
-            Reason.CHECKPOINT_CORRUPT, f"{folder} is in format {name!r}; supported: 'torch_dist'"
-        )
-    refuse_foreign_code(folder / ".metadata")
-
-
 def load(model: Any, root: Path) -> None:
     """Fill this rank's share of `model`, whatever split the checkpoint was saved with."""
-    from megatron.core import dist_checkpointing  # noqa: PLC0415 - it takes seconds to import
-    from megatron.core.dist_checkpointing.core import CheckpointingException  # noqa: PLC0415
+    torch_dist.load(model, iteration_folder(root))
 
+
+def digest(root: Path) -> str:
+    """Hash the iteration that is served."""
     folder = iteration_folder(root)
-    check_format(folder)
-    wanted = model.sharded_state_dict()
-    try:
-        with torch.serialization.safe_globals(safe_common_types(folder / "common.pt")):
-            state = dist_checkpointing.load(wanted, str(folder))
-        model.load_state_dict({key: state[key] for key in wanted}, strict=False)
-    except (CheckpointingException, CheckpointException, *UNREADABLE) as error:
-        raise RejectedError(
-            Reason.CHECKPOINT_CORRUPT, f"{folder} cannot be loaded: {first_line(error)}"
-        ) from error
-
-
-UNREADABLE = (RuntimeError, KeyError, ValueError, EOFError, OSError, pickle.UnpicklingError)
-"""What PyTorch raises on truncated files, absent tensors and shapes that do not match."""
-
-
-def first_line(error: BaseException) -> str:
-    """Return what a person needs of PyTorch's multi-rank, multi-line errors."""
-    if isinstance(error, CheckpointException):
-        failure, _ = next(iter(error.failures.values()))
-        return f"{type(failure).__name__}: {failure}".splitlines()[0]
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return digest_files(folder, files_below(folder))
 
 
 def save(model: Any, args: Namespace, root: Path, iteration: int = 1) -> Path:

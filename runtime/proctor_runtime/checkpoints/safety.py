@@ -44,14 +44,16 @@ class GuardedUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it refers to {module}.{name}, which no checkpoint needs")
 
 
-def refuse_foreign_code(index: Path) -> None:
-    """Refuse an index of tensors that names anything but data."""
+def read_index(index: Path) -> dict[str, Any]:
+    """Return what an index says of each tensor; refuse one that names anything but data."""
     try:
-        GuardedUnpickler(io.BytesIO(index.read_bytes())).load()
+        found = GuardedUnpickler(io.BytesIO(index.read_bytes())).load()
+        tensors: dict[str, Any] = found.state_dict_metadata
     except Exception as error:  # a broken pickle raises almost anything
         raise RejectedError(
             Reason.CHECKPOINT_CORRUPT, f"{index} cannot be read: {error}"
         ) from error
+    return tensors
 
 
 COMMON = {

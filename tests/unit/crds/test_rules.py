@@ -24,7 +24,7 @@ from proctor_crds.model_deployment import (
     Parallelism,
     ServedModel,
 )
-from proctor_crds.validation import SpecInvalidError, broken_rules, check_name
+from proctor_crds.validation import SpecInvalidError, broken_rules, check_name, parse
 from tests.builders import EVALUATION, MODEL
 
 Spec = dict[str, Any]
@@ -59,13 +59,9 @@ HTTP = {"http": {"url": "http://host/x"}}
 BROKEN: dict[type[Model], dict[str, Spec]] = {
     ModelSource: {
         "model.source: set exactly one": S3,
-        "s3 is not": S3,
         "oci is not": {"oci": {"image": "i"}},
-        "hf is not": {"hf": {"id": "a/b"}},
-        "http is not": HTTP,
     },
     ServedModel: {
-        "format other": {"format": "hf"},
         "trustRemoteCode other": {"trustRemoteCode": True},
         "chatTemplate is not": {"chatTemplate": "{{ x }}"},
     },
@@ -150,6 +146,43 @@ def test_no_rule_refuses_what_keeps_all(model: type[Model]) -> None:
 def test_no_status_has_rules_that_the_operator_could_break() -> None:
     found = {m for kind in KINDS.values() for m in models_of(kind.status).values() if m.rules}
     assert found == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"pvc": PVC},
+        {"s3": {"uri": "s3://models/tiny", "path": "checkpoint", "secretRef": {"name": "s3"}}},
+        {"s3": {"uri": "s3://models", "endpoint": "http://minio:9000"}},
+        {"http": {"url": "https://host/tiny.tar.gz", "sha256": "0" * 64}},
+        {"http": {"url": "https://host/tiny/", "secretRef": {"name": "n", "key": "k"}}},
+        {"hf": {"id": "acme/tiny", "revision": "v1", "endpoint": "http://mirror"}},
+        {"hf": {"id": "gpt2"}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("layout", ["megatron", "hf", "nemo"])
+def test_models_of_every_source_and_format_are_accepted(source: Spec, layout: str) -> None:
+    model = {**MODEL, "source": source, "format": layout}
+    assert parse(ModelDeploymentSpec, SPEC | {"model": model}).model.format == layout
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        ({"s3": {"uri": "models/tiny"}}, "s3.uri"),
+        ({"s3": {"uri": "s3:///tiny"}}, "s3.uri"),
+        ({"s3": {"uri": "s3://models", "endpoint": "minio:9000"}}, "s3.endpoint"),
+        ({"http": {"url": "ftp://host/x.tar"}}, "http.url"),
+        ({"http": {"url": "https://host/x.tar", "sha256": "abc"}}, "http.sha256"),
+        ({"hf": {"id": "a/b/c"}}, "hf.id"),
+        ({"hf": {"id": "https://hub/a/b"}}, "hf.id"),
+    ],
+    ids=str,
+)
+def test_a_source_that_cannot_be_is_refused_by_its_field(source: Spec, field: str) -> None:
+    with pytest.raises(SpecInvalidError, match=rf"spec\.model\.source\.{field}"):
+        parse(ModelDeploymentSpec, SPEC | {"model": {**MODEL, "source": source}})
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,11 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     "a field is added": ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
     "objects merge": ({"o": {"a": 1}}, {"o": {"b": 2}}, {"o": {"a": 1, "b": 2}}),
     "null removes": ({"a": 1, "b": 2}, {"a": None}, {"b": 2}),
+    "null removes within an item": (
+        {"l": [{"name": "a", "x": 1}]},
+        {"l": [{"name": "a", "x": None, "y": 2}]},
+        {"l": [{"name": "a", "y": 2}]},
+    ),
     "null removes what is not there": ({}, {"o": {"a": None, "b": 1}}, {"o": {"b": 1}}),
     "an object replaces a scalar": ({"a": 1}, {"a": {"b": 2}}, {"a": {"b": 2}}),
     "a plain list is replaced": ({"l": [1, 2]}, {"l": [3]}, {"l": [3]}),

@@ -1,138 +1,70 @@
-from argparse import Namespace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from proctor_crds.reasons import Reason
-from proctor_runtime.engine.megatron.config import ModelConfig, check_parallelism, divisors
+from proctor_runtime.checkpoints.architecture import ModelConfig
+from proctor_runtime.checkpoints.experts import Experts
+from proctor_runtime.engine.megatron.config import check_context, check_parallelism, divisors
 from proctor_runtime.failure import RejectedError
 
-LLAMA: dict[str, Any] = {
-    "num_layers": 6,
-    "hidden_size": 64,
-    "num_attention_heads": 8,
-    "group_query_attention": True,
-    "num_query_groups": 4,
-    "ffn_hidden_size": 176,
-    "normalization": "RMSNorm",
-    "norm_epsilon": 1e-6,
-    "swiglu": True,
-    "add_bias_linear": False,
-    "untie_embeddings_and_output_weights": True,
-    "position_embedding_type": "rope",
-    "rotary_base": 500000,
-    "padded_vocab_size": 128,
-    "vocab_size": 100,
-    "max_position_embeddings": 256,
-}
-
-
-def config(**changes: Any) -> ModelConfig:
-    return ModelConfig.from_args(Namespace(**{**LLAMA, **changes}))
-
-
-def test_every_argument_is_read() -> None:
-    assert config() == ModelConfig(
-        num_layers=6,
-        hidden_size=64,
-        num_attention_heads=8,
-        num_query_groups=4,
-        kv_channels=8,
-        ffn_hidden_size=176,
-        padded_vocab_size=128,
-        vocab_size=100,
-        max_position_embeddings=256,
-        normalization="RMSNorm",
-        norm_epsilon=1e-6,
-        swiglu=True,
-        add_bias_linear=False,
-        untie_embeddings_and_output_weights=True,
-        position_embedding_type="rope",
-        rotary_base=500000,
-    )
-
-
-def test_defaults_are_megatron_lms() -> None:
-    bare = Namespace(
-        num_layers=2,
-        hidden_size=64,
-        num_attention_heads=4,
-        padded_vocab_size=128,
-        max_position_embeddings=64,
-    )
-    read = ModelConfig.from_args(bare)
-    assert (read.num_query_groups, read.kv_channels, read.ffn_hidden_size) == (4, 16, 256)
-    assert (read.normalization, read.position_embedding_type) == ("LayerNorm", "learned_absolute")
-    assert read.add_bias_linear
-    assert read.vocab_size == 128
-
-
-def test_query_groups_count_only_with_grouped_attention() -> None:
-    assert config(group_query_attention=False, num_query_groups=1).num_query_groups == 8
-
-
-@pytest.mark.parametrize(
-    ("changes", "tanh"),
-    [
-        ({"add_bias_linear": True, "bias_gelu_fusion": True}, True),
-        ({"add_bias_linear": False, "bias_gelu_fusion": True}, False),
-        ({"openai_gelu": True}, True),
-        ({}, False),
-    ],
-    ids=["fused", "no bias to fuse", "openai", "exact"],
+DENSE = ModelConfig(
+    num_layers=6,
+    hidden_size=64,
+    num_attention_heads=8,
+    num_query_groups=4,
+    kv_channels=8,
+    ffn_hidden_size=176,
+    padded_vocab_size=128,
+    vocab_size=100,
+    max_position_embeddings=256,
 )
-def test_the_fused_gelu_is_the_approximate_one(changes: dict[str, Any], tanh: bool) -> None:
-    assert config(swiglu=False, **changes).gelu_tanh is tanh
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("num_experts", 8),
-        ("multi_latent_attention", True),
-        ("position_embedding_type", "yarn"),
-        ("normalization", "L2Norm"),
-        ("squared_relu", True),
-        ("use_rope_scaling", True),
-    ],
+SPARSE = replace(
+    DENSE, experts=Experts(count=6, per_token=2, ffn_hidden_size=50, layers=(True,) * 6)
 )
-def test_what_would_be_computed_wrongly_is_refused_by_name(key: str, value: Any) -> None:
-    with pytest.raises(RejectedError, match=key) as refused:
-        config(**{key: value})
-    assert refused.value.reason == Reason.CHECKPOINT_UNSUPPORTED
-    assert repr(value) in str(refused.value)
-
-
-def test_a_missing_size_is_corrupt() -> None:
-    with pytest.raises(RejectedError, match=r"args\.num_layers is None") as refused:
-        config(num_layers=None)
-    assert refused.value.reason == Reason.CHECKPOINT_CORRUPT
 
 
 @pytest.mark.parametrize(
-    ("tensor", "pipeline", "message"),
+    ("config", "split", "message"),
     [
-        (3, 1, r"attention heads \(8\).*parallel size 3.*checkpoint: 1, 2, 4$"),
-        (8, 1, r"query groups \(4\).*parallel size 8.*checkpoint: 1, 2, 4$"),
-        (1, 4, r"layers \(6\).*pipeline parallel size 4.*checkpoint: 1, 2, 3, 6$"),
+        (DENSE, {"tensor": 3}, r"attention heads \(8\).*parallel size 3.*checkpoint: 1, 2, 4$"),
+        (DENSE, {"tensor": 8}, r"query groups \(4\).*parallel size 8.*checkpoint: 1, 2, 4$"),
+        (DENSE, {"pipeline": 4}, r"layers \(6\).*pipeline parallel size 4.*: 1, 2, 3, 6$"),
+        (SPARSE, {"tensor": 4}, r"experts' feed-forward width \(50\).*: 1, 2$"),
+        (SPARSE, {"expert": 4}, r"experts \(6\).*expert parallel size 4.*: 1, 2, 3, 6$"),
+        (DENSE, {"expert": 2}, r"experts \(1\).*: 1$"),
     ],
-    ids=["heads", "groups", "layers"],
+    ids=["heads", "groups", "layers", "narrow experts", "experts", "no experts"],
 )
 def test_a_split_with_a_remainder_names_both_numbers_and_the_choices(
-    tensor: int, pipeline: int, message: str
+    config: ModelConfig, split: dict[str, int], message: str
 ) -> None:
     with pytest.raises(RejectedError, match=message) as refused:
-        check_parallelism(config(), tensor=tensor, pipeline=pipeline)
+        check_parallelism(config, **{"tensor": 1, "pipeline": 1, **split})
     assert refused.value.reason == Reason.PARALLELISM_INVALID
 
 
 def test_a_vocabulary_that_does_not_divide_is_refused() -> None:
     with pytest.raises(RejectedError, match=r"padded vocabulary \(130\).*size 4.*: 1, 2$"):
-        check_parallelism(config(padded_vocab_size=130), tensor=4, pipeline=1)
+        check_parallelism(replace(DENSE, padded_vocab_size=130), tensor=4, pipeline=1)
 
 
 def test_whole_splits_pass() -> None:
-    check_parallelism(config(), tensor=4, pipeline=3)
+    check_parallelism(DENSE, tensor=4, pipeline=3)
+    check_parallelism(SPARSE, tensor=2, pipeline=6, expert=3)
+
+
+@pytest.mark.parametrize(("window", "length"), [(None, 10**6), (64, 64), (300, 10**6)], ids=str)
+def test_a_window_that_no_sequence_outgrows_makes_no_difference(
+    window: int | None, length: int
+) -> None:
+    check_context(replace(DENSE, attention_window=window), length)
+
+
+def test_a_window_that_sequences_outgrow_is_refused_with_the_remedy() -> None:
+    with pytest.raises(RejectedError, match=r"of 64 tokens.*of 65.*maxSequenceLength to 64") as no:
+        check_context(replace(DENSE, attention_window=64), 65)
+    assert no.value.reason == Reason.CHECKPOINT_UNSUPPORTED
 
 
 def test_divisors() -> None:

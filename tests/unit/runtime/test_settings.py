@@ -2,13 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from proctor_runtime.settings import Addresses, parse
+from proctor_runtime.checkpoints.formats import FORMATS
+from proctor_runtime.settings import Addresses, Settings, parse
+from proctor_runtime.sources.settings import FetchSettings
 
 REQUIRED = ["serve", "--checkpoint=/m/c", "--tokenizer=/m/t", "--served-model-name=x"]
 
 
 def test_defaults() -> None:
     settings = parse(REQUIRED)
+    assert isinstance(settings, Settings)
     assert settings.checkpoint == Path("/m/c")
     assert (settings.transport, settings.dtype) == ("triton", "float32")
     assert (settings.tensor_parallel, settings.max_batch_size) == (1, 32)
@@ -32,3 +35,31 @@ def test_wrong_arguments_exit_as_usual(wrong: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         parse([*REQUIRED, wrong])
     assert wrong.partition("=")[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_format_may_be_asked_for(format_: str) -> None:
+    settings = parse([*REQUIRED, f"--checkpoint-format={format_}"])
+    assert settings.checkpoint_format == format_
+
+
+def test_fetching_takes_its_token_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_TOKEN", "t")
+    given = ["--source=hf", "--location=acme/tiny", "--checkpoint-format=hf", "--to=/model"]
+    assert parse(["fetch", *given]) == FetchSettings(
+        source="hf",
+        location="acme/tiny",
+        endpoint=None,
+        revision="main",
+        sha256=None,
+        checkpoint_format="hf",
+        to=Path("/model"),
+        part_mib=16,
+        token="t",
+    )
+
+
+def test_a_source_that_is_unknown_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["fetch", "--source=ftp", "--location=x", "--to=/model"])
+    assert "'ftp'" in capsys.readouterr().err

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from proctor_runtime.checkpoints import megatron as checkpoints
 from proctor_runtime.engine.megatron import followers
 from proctor_runtime.engine.megatron.decoding import MegatronDecoding
 from proctor_runtime.engine.megatron.forward import Forward
@@ -25,7 +24,7 @@ def load_forward(source: ModelSource) -> Forward:
     """Build and fill this rank's share of the model."""
     config = source.read_config()
     model = build_model(config, dtype=getattr(torch, source.dtype), initialize=False)
-    checkpoints.load(model, source.checkpoint)
+    source.load(model)
     return Forward(model, config, device())
 
 

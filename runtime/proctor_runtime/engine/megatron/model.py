@@ -7,12 +7,16 @@ from typing import Any
 import torch
 from megatron.core import parallel_state
 from megatron.core.models.gpt import GPTModel
-from megatron.core.models.gpt.gpt_layer_specs import get_gpt_layer_local_spec
+from megatron.core.models.gpt.gpt_layer_specs import (
+    get_gpt_decoder_block_spec,
+    get_gpt_layer_local_spec,
+)
 from megatron.core.transformer.spec_utils import ModuleSpec
+from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
 from megatron.core.transformer.transformer_config import TransformerConfig
 from torch.nn import functional
 
-from proctor_runtime.engine.megatron import cpu
+from proctor_runtime.engine.megatron import cpu, moe, rope
 from proctor_runtime.engine.megatron.attention import SdpaAttention
 from proctor_runtime.engine.megatron.config import ModelConfig
 
@@ -33,9 +37,10 @@ def build_model(
     config = (
         ModelConfig.from_args(architecture) if isinstance(architecture, Namespace) else architecture
     )
+    options = transformer_config(config, dtype=dtype, initialize=initialize)
     model = GPTModel(
-        transformer_config(config, dtype=dtype, initialize=initialize),
-        layer_spec(config),
+        options,
+        layer_spec(config, options),
         vocab_size=config.padded_vocab_size,
         max_sequence_length=config.max_position_embeddings,
         pre_process=parallel_state.is_pipeline_first_stage(),
@@ -45,7 +50,11 @@ def build_model(
         position_embedding_type=config.position_embedding_type,
         rotary_percent=config.rotary_percent,
         rotary_base=config.rotary_base,
+        seq_len_interpolation_factor=config.rotary_interpolation,
     )
+    if config.rope_scaling:
+        rotary = model.rotary_pos_emb
+        rotary.inv_freq = rope.scaled(rotary.inv_freq, config.rope_scaling)
     return model.to(device()).eval()
 
 
@@ -56,13 +65,23 @@ def device() -> torch.device:
     return cpu.CPU
 
 
-def layer_spec(config: ModelConfig) -> ModuleSpec:
-    """Return Megatron-Core's local layer with our attention core in it."""
-    spec = get_gpt_layer_local_spec(
-        normalization=config.normalization, qk_layernorm=config.qk_layernorm
-    )
-    spec.submodules.self_attention.submodules.core_attention = SdpaAttention
-    return spec
+def layer_spec(
+    config: ModelConfig, options: TransformerConfig
+) -> ModuleSpec | TransformerBlockSubmodules:
+    """Return Megatron-Core's local layers with our attention core in them."""
+    if config.experts:
+        block = get_gpt_decoder_block_spec(
+            options, use_transformer_engine=False, normalization=config.normalization
+        )
+        layers = block.layer_specs
+    else:
+        block = get_gpt_layer_local_spec(
+            normalization=config.normalization, qk_layernorm=config.qk_layernorm
+        )
+        layers = [block]
+    for layer in layers:
+        layer.submodules.self_attention.submodules.core_attention = SdpaAttention
+    return block
 
 
 def transformer_config(
@@ -99,6 +118,7 @@ def transformer_config(
         masked_softmax_fusion=False,
         gradient_accumulation_fusion=False,
         persist_layer_norm=False,
+        **moe.options(config),
     )
 
 

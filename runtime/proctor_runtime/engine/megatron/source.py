@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from proctor_runtime.checkpoints import megatron as checkpoints
-from proctor_runtime.engine.megatron.config import ModelConfig, check_parallelism
+from proctor_runtime.checkpoints.formats import FORMATS
+from proctor_runtime.engine.megatron.config import (
+    ModelConfig,
+    check_context,
+    check_parallelism,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +17,8 @@ class ModelSource:
     """A checkpoint and its split over tensor and pipeline parallel ranks."""
 
     checkpoint: Path
+    format: str = "megatron"
+    """A key of `FORMATS`."""
     dtype: str = "float32"
     tensor: int = 1
     pipeline: int = 1
@@ -24,6 +31,15 @@ class ModelSource:
 
     def read_config(self) -> ModelConfig:
         """Read the architecture and refuse it, or the split, if it cannot be served."""
-        config = ModelConfig.from_args(checkpoints.read_args(self.checkpoint))
+        config = FORMATS[self.format].read_config(self.checkpoint, tensor=self.tensor)
         check_parallelism(config, tensor=self.tensor, pipeline=self.pipeline)
+        check_context(config, self.max_sequence_length)
         return config
+
+    def load(self, model: Any) -> None:
+        """Fill this rank's share of a model that was built from that configuration."""
+        FORMATS[self.format].load(model, self.checkpoint)
+
+    def digest(self) -> str:
+        """Hash the checkpoint: it reads all of its files."""
+        return FORMATS[self.format].digest(self.checkpoint)

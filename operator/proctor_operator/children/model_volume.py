@@ -1,0 +1,104 @@
+"""Where a pod has the model's files: on a claim, or in a volume that it fills itself.
+
+The init container that fills it alone holds the source's secret.
+"""
+
+from proctor_crds.common import HttpSource, LocalRef, S3Source, SecretKeyRef
+from proctor_crds.model_deployment import HuggingFaceSource, ModelSource, ServedModel
+from proctor_operator.children.pod import claim_volume, container, escaped, literals, within
+from proctor_operator.cluster import Manifest
+
+MODEL = "model"
+MOUNT: Manifest = {"name": MODEL, "mountPath": "/model"}
+FETCH = "fetch"
+AWS_KEYS = {"AWS_ACCESS_KEY_ID": False, "AWS_SECRET_ACCESS_KEY": False, "AWS_SESSION_TOKEN": True}
+"""Keys of an S3 source's Secret, and whether they may be absent."""
+
+
+def model_volume(source: ModelSource) -> Manifest:
+    """The volume; an overlay may put a larger one in the place of the pod's own."""
+    if source.pvc:
+        return claim_volume(MODEL, source.pvc.claim_name, read_only=True)
+    return {"name": MODEL, "emptyDir": {}}
+
+
+def checkpoint(source: ModelSource) -> str:
+    """The checkpoint's place in the pod."""
+    kept = source.pvc or source.s3 or source.hf or source.http
+    return within(MODEL, kept.path if kept else ".")
+
+
+def fetching(model: ServedModel, image: str) -> list[Manifest]:
+    """The init container that fills the volume; none for a claim."""
+    source = model.source
+    if source.s3:
+        return [fetch(image, model.format, s3_arguments(source.s3), s3_secret(source.s3))]
+    if source.http:
+        token = source_token(source.http.secret_ref)
+        return [fetch(image, model.format, http_arguments(source.http), token)]
+    if source.hf:
+        token = source_token(source.hf.secret_ref)
+        return [fetch(image, model.format, hf_arguments(source.hf), token)]
+    return []
+
+
+def fetch(
+    image: str, checkpoint_format: str, source: dict[str, str | None], secret: list[Manifest]
+) -> Manifest:
+    """The container that fetches, with what it is told of the source."""
+    given = {name: escaped(value) for name, value in source.items() if value is not None}
+    values = {**given, "checkpoint-format": checkpoint_format, "to": within(MODEL, ".")}
+    return container(
+        FETCH,
+        image,
+        ["python", "-m", "proctor_runtime", "fetch"],
+        ports={},
+        mounts=[MOUNT],
+        env=secret,
+        args=[f"--{name}={value}" for name, value in values.items()],
+        resources={"requests": {"cpu": "250m", "memory": "512Mi"}},
+    )
+
+
+def s3_arguments(source: S3Source) -> dict[str, str | None]:
+    """What a bucket is to `fetch`."""
+    return {"source": "s3", "location": source.uri, "endpoint": source.endpoint}
+
+
+def http_arguments(source: HttpSource) -> dict[str, str | None]:
+    """What a URL is to `fetch`."""
+    return {"source": "http", "location": source.url, "sha256": source.sha256}
+
+
+def hf_arguments(source: HuggingFaceSource) -> dict[str, str | None]:
+    """What a repository is to `fetch`."""
+    return {
+        "source": "hf",
+        "location": source.id,
+        "revision": source.revision,
+        "endpoint": source.endpoint,
+    }
+
+
+def s3_secret(source: S3Source) -> list[Manifest]:
+    """Each key by its name: a Secret shall not set any other variable."""
+    # A node's own role is not the model's: what a pod may read, its deployment says.
+    fixed = literals({"AWS_EC2_METADATA_DISABLED": "true"})
+    reference: LocalRef | None = source.secret_ref
+    if not reference:
+        return fixed
+    keys = [
+        from_secret(name, {"name": reference.name, "key": name, "optional": optional})
+        for name, optional in AWS_KEYS.items()
+    ]
+    return [*fixed, *keys]
+
+
+def source_token(reference: SecretKeyRef | None) -> list[Manifest]:
+    """The token of the other sources."""
+    return [from_secret("SOURCE_TOKEN", reference.model_dump())] if reference else []
+
+
+def from_secret(name: str, key: Manifest) -> Manifest:
+    """A variable with the value of a Secret's key."""
+    return {"name": name, "valueFrom": {"secretKeyRef": key}}

@@ -1,0 +1,1 @@
+"""Fetching a model from where it is kept: S3, HTTP, a Hugging Face hub."""

@@ -1,0 +1,72 @@
+"""``python -m proctor_runtime fetch``: fill a volume with a model, once."""
+
+import fcntl
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from proctor_runtime.sources.download import download, storage_error
+from proctor_runtime.sources.partial import NOTES
+from proctor_runtime.sources.protocol import RemoteFile, Source
+from proctor_runtime.sources.settings import FetchSettings
+
+logger = logging.getLogger(__name__)
+
+
+def fetch(settings: FetchSettings) -> None:
+    """Fetch what is not there yet; a process that was killed is taken up where it was."""
+    source, root = opened(settings), settings.to
+    (root / NOTES).mkdir(parents=True, exist_ok=True)
+    with alone(root):
+        files = source.files()
+        finished, wanted = root / NOTES / "finished", identity(files)
+        if finished.is_file() and finished.read_text("utf-8") == wanted:
+            logger.info("%s is there already", settings.location)
+            return
+        finished.unlink(missing_ok=True)
+        download(source, files, root, part_bytes=settings.part_mib << 20)
+        try:
+            source.arrange(root)
+            finished.write_text(wanted, "utf-8")
+        except OSError as error:
+            raise storage_error(root, error) from error
+        logger.info("%s is complete: %d files", settings.location, len(files))
+
+
+def opened(settings: FetchSettings) -> Source:
+    """Open the source; each brings its own client, which is slow to import."""
+    match settings.source:
+        case "s3":
+            from proctor_runtime.sources.s3 import S3Source  # noqa: PLC0415
+
+            return S3Source(settings.location, settings.endpoint)
+        case "http":
+            from proctor_runtime.sources.http import HttpSource  # noqa: PLC0415
+
+            return HttpSource(settings.location, settings.sha256, settings.token)
+    from proctor_runtime.sources.hugging_face import HuggingFaceSource  # noqa: PLC0415
+
+    return HuggingFaceSource(
+        settings.location,
+        settings.revision,
+        settings.endpoint,
+        settings.token,
+        only=settings.checkpoint_format,
+    )
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Keep other pods with the same volume waiting; the system lets go if this one dies."""
+    with (root / NOTES / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def identity(files: Sequence[RemoteFile]) -> str:
+    """Stand for what a source has: the same files in the same versions."""
+    listed = sorted((file.path, file.size, file.version) for file in files)
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

@@ -1,0 +1,116 @@
+"""A repository of a Hugging Face hub, or of a mirror of one."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import httpx
+import httpx2
+from huggingface_hub import HfApi, hf_hub_url
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import RepoSibling
+
+from proctor_crds.reasons import Reason
+from proctor_runtime.failure import RejectedError
+from proctor_runtime.sources.checksum import Checksum
+from proctor_runtime.sources.protocol import RemoteFile, UnreachableError
+from proctor_runtime.sources.web import DENIED, client, read_range
+
+OTHER_FRAMEWORKS = (
+    "*.bin",
+    "*.gguf",
+    "*.h5",
+    "*.msgpack",
+    "*.onnx",
+    "*.onnx_data",
+    "*.ot",
+    "*.pt",
+    "*.pth",
+    "*.tflite",
+)
+"""The same weights once more, as many repositories have them; safetensors are what is served."""
+
+
+class HuggingFaceSource:
+    """The files of one commit."""
+
+    def __init__(
+        self, repository: str, revision: str, endpoint: str | None, token: str | None, *, only: str
+    ) -> None:
+        self._repository = repository
+        self._revision = revision
+        # Without a token of ours, no other that lies about is to be found.
+        self._api = HfApi(endpoint=endpoint, token=token or False)
+        self._web = client(token)
+        self._commit = revision
+        self._ignored = OTHER_FRAMEWORKS if only == "hf" else ()
+
+    def files(self) -> list[RemoteFile]:
+        """List the files of what the revision stands for now."""
+        try:
+            model = self._api.model_info(
+                self._repository, revision=self._revision, files_metadata=True
+            )
+        except (HfHubHTTPError, HFValidationError, httpx2.TransportError) as error:
+            raise self._meaning(error) from error
+        self._commit = model.sha or self._revision
+        wanted = [s for s in model.siblings or () if not self._is_ignored(s.rfilename)]
+        return [described(each, self._commit) for each in wanted]
+
+    def read(self, file: RemoteFile, start: int, stop: int | None) -> Iterator[bytes]:
+        """Yield a part of a file of that commit."""
+        url = hf_hub_url(
+            self._repository, file.path, revision=self._commit, endpoint=self._api.endpoint
+        )
+        return read_range(self._web, httpx.URL(url), start, stop, {})
+
+    def arrange(self, root: Path) -> None:
+        """Leave the files as they are."""
+
+    def _is_ignored(self, path: str) -> bool:
+        return any(fnmatch(path, pattern) for pattern in self._ignored)
+
+    def _meaning(self, error: Exception) -> Exception:
+        """Tell what an error of the hub means for the model."""
+        name = f"{self._repository} at {self._api.endpoint}"
+        if isinstance(error, GatedRepoError):
+            return RejectedError(
+                Reason.SOURCE_DENIED,
+                f"{name} is gated: ask for access on its page, and give a token in secretRef",
+            )
+        if isinstance(error, RevisionNotFoundError):
+            return RejectedError(
+                Reason.CHECKPOINT_NOT_FOUND, f"{name} has no revision {self._revision!r}"
+            )
+        if isinstance(error, RepositoryNotFoundError | HFValidationError):
+            return RejectedError(
+                Reason.CHECKPOINT_NOT_FOUND,
+                f"{name} does not exist, or is private and wants a token in secretRef",
+            )
+        if isinstance(error, HfHubHTTPError) and error.response.status_code in DENIED:
+            return RejectedError(
+                Reason.SOURCE_DENIED, f"{name} refuses the token that secretRef names"
+            )
+        return UnreachableError(f"{name}: {error}")
+
+
+def described(sibling: RepoSibling, commit: str) -> RemoteFile:
+    """Describe a file: large ones are known by their SHA-256, the others as git knows them."""
+    checksum = None
+    if sibling.lfs:
+        checksum = Checksum("sha256", sibling.lfs.sha256)
+    elif sibling.blob_id:
+        checksum = Checksum("git", sibling.blob_id)
+    return RemoteFile(
+        path=sibling.rfilename,
+        size=sibling.size,
+        version=checksum.digits if checksum else commit,
+        checksum=checksum,
+        divisible=sibling.size is not None,
+    )
