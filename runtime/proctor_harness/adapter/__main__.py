@@ -79,7 +79,9 @@ async def serve(given: Settings, environ: Mapping[str, str]) -> None:
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run the sidecar; its exit code says whether a restart can help."""
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     try:
         uvloop.run(serve(settings(environ), environ))

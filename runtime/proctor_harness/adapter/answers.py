@@ -98,7 +98,9 @@ def pairs(path: Path) -> Iterator[JsonObject]:
 
 
 def _stored(response: Response, body: bytes, asked: bytes | None) -> JsonObject:
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
+    ]
     stored: JsonObject = {"status": response.status, "headers": headers}
     try:
         stored["body"] = body.decode()
@@ -113,7 +115,9 @@ def _response(line: bytes) -> Response | None:
     stored = _parsed(line)
     if stored is None:
         return None
-    headers: Headers = tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in stored["headers"])
+    headers: Headers = tuple(
+        (n.encode("latin-1"), v.encode("latin-1")) for n, v in stored["headers"]
+    )
     raw = base64.b64decode(stored["base64"]) if "base64" in stored else stored["body"].encode()
     return Response(stored["status"], headers, Content(raw), Origin.CACHE)
 

@@ -1,10 +1,8 @@
 """The adapter: its own few pages, and everything else through the chain to the target."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from http import HTTPStatus
 
 from pydantic import ValidationError
@@ -22,7 +20,6 @@ from proctor_harness.adapter.messages import (
     error_response,
 )
 from proctor_harness.adapter.metrics import Metrics
-from proctor_harness.adapter.openai import is_question
 from proctor_harness.adapter.progress import Announcement, Progress
 from proctor_harness.adapter.traffic import Observer
 from proctor_harness.adapter.upstream import from_client
@@ -86,11 +83,10 @@ class Adapter:
 
 def addressed(request: Request) -> Request:
     """The request as it is meant for the target: without what was said to the adapter."""
-    headers = from_client(request.headers)
-    found = SESSION.fullmatch(request.target) if request.target.startswith("/s/") else None
-    if found:
-        return replace(request, headers=headers, session=found[1], target=found[2])
-    return replace(request, headers=headers)
+    session, target = None, request.target
+    if target.startswith("/s/") and (found := SESSION.fullmatch(target)):
+        session, target = found.groups()
+    return Request(request.method, target, from_client(request.headers), request.body, session)
 
 
 async def failing(request: Request, call_next: Endpoint) -> Response:

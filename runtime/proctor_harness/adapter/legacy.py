@@ -111,7 +111,9 @@ def spelled_out(fields: Fields, where: str, output_dir: str | None = None) -> Ad
         raise ConfigurationError([f"{where}.use_omni_info=True: not available; leave it out"])
     flags = flags.model_copy(update={"output_dir": flags.output_dir or output_dir})
     chain = [
-        Entry(name=name, config=config) for name, config in links(flags).items() if config is not None
+        Entry(name=name, config=config)
+        for name, config in links(flags).items()
+        if config is not None
     ]
     return AdapterConfig(
         mode=flags.mode,
@@ -159,9 +161,15 @@ def below(flags: Flags, directory: str) -> str:
 
 def payload(flags: Flags) -> Fields:
     """``payload_modifier``."""
-    names = ("params_to_add", "params_to_remove", "params_to_rename")
-    names += ("headers_to_add", "headers_to_remove", "headers_to_rename")
-    return {name: value for name in names if (value := getattr(flags, name))}
+    found = {
+        "params_to_add": flags.params_to_add,
+        "params_to_remove": flags.params_to_remove,
+        "params_to_rename": flags.params_to_rename,
+        "headers_to_add": flags.headers_to_add,
+        "headers_to_remove": flags.headers_to_remove,
+        "headers_to_rename": flags.headers_to_rename,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def caching(flags: Flags) -> Fields | None:

@@ -83,9 +83,7 @@ def named(entries: Any) -> Any:
     return [{"name": entry} if isinstance(entry, str) else entry for entry in entries]
 
 
-def with_fields(
-    entry: Entry, proxy: Fields, defaults: Mapping[str, Fields] = {}
-) -> Entry:
+def with_fields(entry: Entry, proxy: Fields, defaults: Mapping[str, Fields] = {}) -> Entry:
     """The entry with what the document says of it elsewhere."""
     given = proxy if entry.name == "endpoint" else {}
     config = {**defaults.get(entry.name, {}), **given, **entry.config}

@@ -84,7 +84,10 @@ def compose(chain: Sequence[Interceptor], endpoint: Endpoint) -> Endpoint:
 
 def header(headers: Headers, name: bytes) -> bytes:
     """The first value of a header, or nothing."""
-    return next((value for key, value in headers if key == name), b"")
+    for key, value in headers:
+        if key == name:
+            return value
+    return b""
 
 
 async def whole(response: Response) -> Response:

@@ -1,35 +1,39 @@
 """The little that the adapter knows of the OpenAI protocol."""
 
 import json
+from functools import lru_cache
 
 from proctor_harness.adapter.content import Content, Json, JsonObject
 from proctor_harness.adapter.messages import Request
 
 QUESTION_PATHS = ("/completions", "/embeddings", "/responses")
 """Ends of the paths that ask the model; others are bookkeeping."""
+_DECODER = json.JSONDecoder()
 ITEM_PATHS = ("/completions",)
 """Ends of the paths whose requests carry items of the evaluation, chat included."""
-CHAT_PATH = "/chat/completions"
 
 
-def path(target: str) -> str:
-    """The target without its query."""
-    return target.partition("?")[0].rstrip("/")
+@lru_cache(256)
+def ends(target: str, paths: tuple[str, ...]) -> bool:
+    """Whether the target's path, without its query, ends in one of these; there are few targets."""
+    return target.partition("?")[0].rstrip("/").endswith(paths)
 
 
 def is_question(request: Request) -> bool:
     """Whether the model is asked: what interceptors change and the cache keeps."""
-    return request.method == "POST" and path(request.target).endswith(QUESTION_PATHS)
+    return request.method == "POST" and ends(request.target, QUESTION_PATHS)
 
 
 def items(target: str, body: Content) -> int:
     """Count the prompts that a request carries: what one answer to it completes."""
-    asked = body.object if path(target).endswith(ITEM_PATHS) else None
+    asked = body.object if ends(target, ITEM_PATHS) else None
     if asked is None:
         return 0
     prompt = asked.get("prompt")
-    is_batch = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
-    return len(prompt) if is_batch else 1
+    # A list of numbers is one prompt, in tokens.
+    if not isinstance(prompt, list) or not prompt or isinstance(prompt[0], int):
+        return 1
+    return len(prompt)
 
 
 def usage(body: bytes) -> dict[str, int] | None:
@@ -42,7 +46,7 @@ def usage(body: bytes) -> dict[str, int] | None:
     if b'"usage"' not in body or start < 0:
         return None
     try:
-        found, _ = json.JSONDecoder().raw_decode(body[start:].decode(errors="replace"))
+        found, _ = _DECODER.raw_decode(body[start:].decode(errors="replace"))
     except ValueError:
         return None
     return counts(found)
@@ -58,7 +62,9 @@ def counts(usage: Json) -> dict[str, int]:
 def choices(answer: JsonObject) -> list[JsonObject]:
     """The answer's choices, as far as they are objects."""
     found = answer.get("choices")
-    return [choice for choice in found if isinstance(choice, dict)] if isinstance(found, list) else []
+    return (
+        [choice for choice in found if isinstance(choice, dict)] if isinstance(found, list) else []
+    )
 
 
 def message(choice: JsonObject) -> JsonObject:

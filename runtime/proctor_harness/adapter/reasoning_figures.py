@@ -40,7 +40,9 @@ class ReasoningFigures:
     responses_with_reasoning: int = 0
     started: int = 0
     finished: int = 0
-    running: dict[str, Running] = field(default_factory=lambda: {key: Running() for key in AVERAGED})
+    running: dict[str, Running] = field(
+        default_factory=lambda: {key: Running() for key in AVERAGED}
+    )
 
     def add(self, reasoned: Reasoned) -> None:
         """Count one answer."""
@@ -57,7 +59,9 @@ class ReasoningFigures:
 
     def record(self) -> JsonObject:
         """The section of the file."""
-        ratio = self.finished / self.responses_with_reasoning if self.responses_with_reasoning else 0
+        ratio = (
+            self.finished / self.responses_with_reasoning if self.responses_with_reasoning else 0
+        )
         return {
             "description": "Reasoning statistics saved during processing",
             "total_responses": self.total_responses,

@@ -15,7 +15,6 @@ SECRET_CHARACTERS = 8
 BLOT = b"[redacted]"
 
 
-
 def is_secret(key: str) -> bool:
     """Whether the key protects anything."""
     return len(key) >= SECRET_CHARACTERS
@@ -43,9 +42,10 @@ class Redaction:
         return content.replace(self._secret, BLOT)
 
     def _headers(self, headers: Headers) -> Headers:
-        if not any(self._secret in value for _, value in headers):
-            return headers
-        return tuple((name, self._redact(value)) for name, value in headers)
+        for _, value in headers:
+            if self._secret in value:
+                return tuple((name, self._redact(value)) for name, value in headers)
+        return headers
 
     async def _stream(self, body: Stream) -> Stream:
         held = b""

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,7 +81,7 @@ class Retry:
         The jitter spreads over half of the exponential step, so that clients that failed together
         do not come back together.
         """
-        step = min(FIRST_WAIT_SECONDS * 2**retry, LONGEST_WAIT_SECONDS)
+        step = min(FIRST_WAIT_SECONDS * 2.0 ** min(retry, 16), LONGEST_WAIT_SECONDS)
         jittered = step * (0.5 + self.draw() / 2)
         asked = retry_after_seconds(header(response.headers, b"retry-after"), self.utc_now())
         return max(jittered, asked)
@@ -93,10 +94,8 @@ def _passes(deadline: float | None, wait: float) -> bool:
 def retry_after_seconds(value: bytes, now: datetime) -> float:
     """Seconds that a Retry-After header asks for, given as a number or a date; 0 if neither."""
     text = value.decode("latin-1").strip()
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        pass
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
     try:
         then = parsedate_to_datetime(text)
     except ValueError:

@@ -13,6 +13,7 @@ from proctor_harness.adapter.messages import Response
 
 logger = logging.getLogger(__name__)
 
+
 class Fetch(Protocol):
     """Asks a server other than the target."""
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from proctor_harness.adapter import openai, sse
-from proctor_harness.adapter.content import Content
+from proctor_harness.adapter.content import Content, JsonObject
 from proctor_harness.adapter.flags import Flag, flags
 from proctor_harness.adapter.messages import (
     BrokenAnswerError,
@@ -99,7 +99,9 @@ class _Watch:
                         size += len(piece)
                     yield piece
         except BrokenAnswerError as error:
-            self._tell(HTTPStatus.BAD_GATEWAY, Origin.TARGET, error=f"the answer broke off: {error}")
+            self._tell(
+                HTTPStatus.BAD_GATEWAY, Origin.TARGET, error=f"the answer broke off: {error}"
+            )
             raise
         except (asyncio.CancelledError, GeneratorExit):
             self.abandoned()
@@ -120,20 +122,24 @@ class _Watch:
             said = body.raw[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
             self._tell(status, origin, error=said[:EXCERPT_CHARACTERS])
         elif wrong := sse.error(response.headers, body):
-            self._tell(HTTPStatus.BAD_GATEWAY, origin, error=f"an error in place of an answer: {wrong}")
+            self._tell(
+                HTTPStatus.BAD_GATEWAY, origin, error=f"an error in place of an answer: {wrong}"
+            )
         else:
-            usage = openai.usage(body.raw)
-            self._tell(status, origin, usage=usage, odd=self._flags(response, body))
+            answer = self._answer(response, body)
+            usage = openai.counts(answer.get("usage")) if answer else openai.usage(body.raw)
+            odd = flags(self.request.body.object or {}, answer) if answer else frozenset()
+            self._tell(status, origin, usage=usage or None, odd=odd)
 
-    def _flags(self, response: Response, body: Content) -> frozenset[Flag]:
+    def _answer(self, response: Response, body: Content) -> JsonObject | None:
+        """The answer, unless it is of log-probabilities: those are long, and have no words."""
         asked = self.request.body.object if openai.is_question(self.request) else None
-        if asked is None or "logprobs" in asked and "messages" not in asked:
-            return frozenset()  # log-probabilities are long, and their texts of no interest
+        if asked is None or (asked.get("logprobs") is not None and "messages" not in asked):
+            return None
         try:
-            answer = sse.answer(response.headers, body)
+            return sse.answer(response.headers, body)
         except ValueError:
-            return frozenset()
-        return flags(asked, answer) if answer else frozenset()
+            return None
 
     def _tell(
         self,

@@ -30,7 +30,9 @@ class ClientConnection(asyncio.Protocol):
         """Whether another request can go over it."""
         return not self._transport.is_closing()
 
-    async def exchange(self, message: bytes, timeout_seconds: float, *, head_only: bool) -> Response:
+    async def exchange(
+        self, message: bytes, timeout_seconds: float, *, head_only: bool
+    ) -> Response:
         """Send a request and return its response, whose body may still be arriving.
 
         Raises NoAnswerError and TimeoutError.
@@ -41,12 +43,12 @@ class ClientConnection(asyncio.Protocol):
         self._transport.write(message)
         try:
             response = await self._incoming.response
-            if not isinstance(response.body, Content):
-                await primed(response.body)
-            return response
         except BaseException:  # above all, being cancelled: what arrives later is of no use
             self.close()
             raise
+        if not isinstance(response.body, Content):
+            await primed(response.body)
+        return response
 
     def close(self) -> None:
         """Give the connection up."""
@@ -111,13 +113,13 @@ class ClientConnection(asyncio.Protocol):
         self._incoming.add(body)
 
     def on_message_complete(self) -> None:
-        """Note the end."""
-        self._incoming.end()
+        """Note the end; only here does the parser know whether the connection stays."""
+        self._incoming.end(keep_alive=self._parser.should_keep_alive())
 
     def _finish(self, incoming: Incoming) -> None:
         self._disarm()
         self._busy = False
-        if incoming.reusable and self._parser.should_keep_alive() and self.usable:
+        if incoming.keep_alive and self.usable:
             self._transport.resume_reading()
             self._release(self)
         else:

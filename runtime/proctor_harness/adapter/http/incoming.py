@@ -48,16 +48,13 @@ class Incoming:
         self.chunked = False
         self.touched = False
         self.complete = False
+        self.keep_alive = False
+        """Whether the next answer begins where this one ended, which of a HEAD's nobody knows."""
 
     @property
     def full(self) -> bool:
         """Whether enough is read ahead."""
         return self._buffered > BUFFERED_BYTES
-
-    @property
-    def reusable(self) -> bool:
-        """Whether the connection is where the next answer begins; the parser asks for a HEAD's."""
-        return self.complete and not self._head_only
 
     def head(self, status: int) -> None:
         """The head is complete, and with it the answer to a HEAD request."""
@@ -69,10 +66,10 @@ class Incoming:
         self._chunks.append(piece)
         self._buffered += len(piece)
 
-    def end(self) -> None:
+    def end(self, *, keep_alive: bool) -> None:
         """The message is complete; if it was an interim one (100, 103), the answer follows."""
         if self.status >= 200:
-            self.complete = True
+            self.complete, self.keep_alive = True, keep_alive
         else:
             self.status, self.length, self.chunked = 0, None, False
             self.headers.clear()

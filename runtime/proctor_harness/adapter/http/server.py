@@ -97,7 +97,9 @@ class ServerConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Refuse a request before the answer to the last: only a faulty client pipelines."""
         if self._task:
-            self._refuse(400, "the request before is not answered yet: this proxy does not pipeline")
+            self._refuse(
+                400, "the request before is not answered yet: this proxy does not pipeline"
+            )
 
     def on_url(self, url: bytes) -> None:
         """Collect the target."""

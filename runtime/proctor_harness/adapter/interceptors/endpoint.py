@@ -55,7 +55,9 @@ class Config(InterceptorConfig):
 
 def build(config: Config, _: Site) -> Interceptor:
     """Add what every question has, and put words where the target has none."""
-    added = {n.lower().encode(): v.encode("latin-1") for n, v in (config.extra_headers or {}).items()}
+    added = {
+        n.lower().encode(): v.encode("latin-1") for n, v in (config.extra_headers or {}).items()
+    }
     headers: Headers = tuple(pair for pair in added.items() if pair[0] not in TRANSPORT)
     body = config.extra_body
 
@@ -83,7 +85,9 @@ def with_text(response: Response) -> Response:
     answer = None if sse.is_event_stream(response.headers) else body.object
     if not answer or not any(lacks_text(choice) for choice in openai.choices(answer)):
         return response
-    choices = [spoken(choice) if lacks_text(choice) else choice for choice in openai.choices(answer)]
+    choices = [
+        spoken(choice) if lacks_text(choice) else choice for choice in openai.choices(answer)
+    ]
     return replace(response, body=Content.of({**answer, "choices": choices}))
 
 

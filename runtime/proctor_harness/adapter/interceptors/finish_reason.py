@@ -1,4 +1,4 @@
-"""``finish_reason``: says "length" of a generation that used up its tokens, whatever the server says.
+"""``finish_reason``: says "length" of an answer that used up its tokens, whatever the server says.
 
 Some servers say "stop" of an answer that was cut off; most harmful where all tokens went into
 reasoning and no answer came.
@@ -33,7 +33,9 @@ async def intercept(request: Request, call_next: Endpoint) -> Response:
     response = await call_next(request)
     if not is_question(request):
         return response
-    cap = next((n for key in CAPS if is_count(n := asked(request).get(key))), None)
+    body = asked(request)
+    caps = list(filter(None, counted(*(body.get(key) for key in CAPS))))
+    cap = caps[0] if caps else None
     return await answer_changed(response, lambda answer: relabelled(cap, answer))
 
 
@@ -67,10 +69,9 @@ def generated(usage: Json) -> int | None:
         return None
     details = usage.get("completion_tokens_details")
     reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    found = [n for n in (usage.get("completion_tokens"), reasoning) if is_count(n, least=0)]
-    return max(found, default=None)
+    return max(counted(usage.get("completion_tokens"), reasoning), default=None)
 
 
-def is_count(value: Json, least: int = 1) -> bool:
-    """Whether the value is a number of tokens."""
-    return type(value) is int and value >= least
+def counted(*values: Json) -> list[int]:
+    """Those of the values that are numbers of tokens."""
+    return [value for value in values if type(value) is int and value >= 0]

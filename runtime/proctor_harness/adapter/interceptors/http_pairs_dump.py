@@ -66,7 +66,9 @@ class HttpPairsDump:
         return json.dumps({"metrics": self._statuses, "pairs": self._pairs}).encode()
 
 
-def pair(request: Request, response: Response, body: Content, milliseconds: float) -> dict[str, Any]:
+def pair(
+    request: Request, response: Response, body: Content, milliseconds: float
+) -> dict[str, Any]:
     """A question with its answer, without credentials."""
     found: dict[str, Any] = {
         "request_id": uuid.uuid4().hex[:12],

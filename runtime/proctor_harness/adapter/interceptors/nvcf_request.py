@@ -31,7 +31,7 @@ POLL_SECONDS = b"nvcf-poll-seconds"
 
 
 class Config(InterceptorConfig):
-    """Fields of ``nvcf_request``; absent ones come from the variables that NVIDIA's client reads."""
+    """Fields of ``nvcf_request``; absent ones come from the variables of NVIDIA's own client."""
 
     fetch_retries: Annotated[int, Field(ge=0)] | None = None
     """Times that the status service is asked again for one answer (NVCF_FETCH_RETRIES, or 10)."""

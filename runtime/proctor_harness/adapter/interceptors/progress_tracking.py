@@ -116,9 +116,7 @@ class ProgressTracking:
         await self._tell()
 
 
-def _file(
-    tracking: ProgressTracking, config: Config, site: Site
-) -> tuple[Snapshot | None, int]:
+def _file(tracking: ProgressTracking, config: Config, site: Site) -> tuple[Snapshot | None, int]:
     if config.output_dir is None:
         return None, 0
     path = site.path(config.output_dir) / PROGRESS_FILE

@@ -11,9 +11,9 @@ from pydantic import model_validator
 
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import Content
+from proctor_harness.adapter.errors import RefusedError
 from proctor_harness.adapter.logs import shown_body
 from proctor_harness.adapter.messages import Endpoint, Interceptor, Request, Response, whole
-from proctor_harness.adapter.errors import RefusedError
 from proctor_harness.adapter.site import Site
 
 CODE = "client_error_raised"

@@ -29,7 +29,7 @@ class Config(InterceptorConfig):
     add_reasoning: bool = True
     """Take the reasoning out, and count it."""
     migrate_reasoning_content: bool = False
-    """Where add_reasoning is off: write `reasoning_content` into the content, between the tokens."""
+    """With add_reasoning off: write `reasoning_content` into the content, between the tokens."""
     keep_as_reasoning_content: bool = False
     """Keep what is taken out as `reasoning_content`."""
     enable_reasoning_tracking: bool = True
@@ -130,7 +130,10 @@ class Parted:
         for key in ("completion_tokens_details", "output_tokens_details"):
             if reasoning is None and isinstance(usage.get(key), dict):
                 reasoning = usage[key].get("reasoning_tokens")
-        return {"reasoning_tokens": reasoning, "updated_content_tokens": usage.get("content_tokens")}
+        return {
+            "reasoning_tokens": reasoning,
+            "updated_content_tokens": usage.get("content_tokens"),
+        }
 
 
 def part(config: Config, message: JsonObject) -> Parted:

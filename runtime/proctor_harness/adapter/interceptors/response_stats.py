@@ -6,13 +6,13 @@ which a restarted adapter counts on.
 
 import logging
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from proctor_harness.adapter import openai, sse
+from proctor_harness.adapter import sse
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.disk import Journal
@@ -131,7 +131,7 @@ class ResponseStats:
             self._file.touch()
 
 
-Details = dict[str, object]
+Details = dict[str, Any]
 
 
 def of_interest(config: Config, details: Details) -> Details:

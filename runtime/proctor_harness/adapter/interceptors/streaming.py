@@ -5,8 +5,8 @@ from dataclasses import replace
 from proctor_harness.adapter import openai, sse
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import Content, JsonObject
-from proctor_harness.adapter.messages import Endpoint, Interceptor, Request, Response, whole
 from proctor_harness.adapter.errors import UnreadableError
+from proctor_harness.adapter.messages import Endpoint, Interceptor, Request, Response, whole
 from proctor_harness.adapter.rewrite import changed
 from proctor_harness.adapter.site import Site
 

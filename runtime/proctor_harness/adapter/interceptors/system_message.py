@@ -6,8 +6,8 @@ from typing import Literal
 from proctor_harness.adapter import openai
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import JsonObject
-from proctor_harness.adapter.messages import Interceptor
 from proctor_harness.adapter.errors import UnreadableError
+from proctor_harness.adapter.messages import Interceptor
 from proctor_harness.adapter.rewrite import change_question
 from proctor_harness.adapter.site import Site
 
