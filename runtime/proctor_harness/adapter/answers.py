@@ -20,7 +20,7 @@ from proctor_harness.adapter.turns import Slot, Turns
 
 _encode = msgspec.json.Encoder().encode
 _LINE = re.compile(
-    rb'\x00*\{"key":"(?P<key>[0-9a-f]{32})","turn":(?P<turn>\d+),"session":"(?P<session>[^"\\]*)"'
+    rb'(?P<lost>\x00*)\{"key":"(?P<key>[0-9a-f]{32})","turn":(?P<turn>\d+),"session":"(?P<session>[^"\\]*)"'
 )
 
 
@@ -85,7 +85,9 @@ def lines(path: Path) -> Iterator[Line]:
                 slot = Slot(bytes.fromhex(found["key"].decode()), int(found["turn"]))
                 answered = content[found.end() : found.end() + 1] == b","
                 session = found["session"].decode()
-                yield Line(slot, session, position, len(content) - 1, answered)
+                # Zeros stand where a node that crashed had not written yet.
+                start = found.end("lost")
+                yield Line(slot, session, position + start, len(content) - 1 - start, answered)
             position += len(content)
 
 

@@ -11,6 +11,7 @@ from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.errors import InterceptorError, RefusedError
 from proctor_harness.adapter.item_log import ItemLog
 from proctor_harness.adapter.messages import (
+    BrokenAnswerError,
     Endpoint,
     Interceptor,
     Origin,
@@ -90,12 +91,15 @@ def addressed(request: Request) -> Request:
 
 
 async def failing(request: Request, call_next: Endpoint) -> Response:
-    """The interceptor that turns another's failure into an answer that no client takes for one."""
+    """The interceptor that turns failures into answers that no client takes for the model's."""
     try:
         return await call_next(request)
     except InterceptorError as error:
         logger.exception("%s %s", request.method, request.target)
         return error_response(500, "adapter_error", str(error), "interceptor_failed")
+    except BrokenAnswerError as error:
+        message = f"the answer broke off: {error}"
+        return error_response(502, "upstream_error", message, origin=Origin.NOBODY)
     except RefusedError as error:
         kind = "adapter_error" if error.status >= 500 else "invalid_request_error"
         return error_response(error.status, kind, str(error), error.code)

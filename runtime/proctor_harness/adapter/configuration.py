@@ -91,7 +91,8 @@ def problems(error: ValidationError, model: type[BaseModel], where: str) -> Iter
             known = fields_at(model, detail["loc"][:-1])
             yield unknown(f"{place}: unknown field", str(detail["loc"][-1]), known)
         else:
-            yield f"{place}={detail['input']!r}: {detail['msg']}"
+            secret = place.endswith("api_key")
+            yield f"{place}={'[redacted]' if secret else repr(detail['input'])}: {detail['msg']}"
 
 
 def fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -43,16 +43,16 @@ def document(text: str) -> Fields:
     return found
 
 
-def load(found: Fields) -> AdapterConfig:
-    """Spell the document out; raises ConfigurationError."""
-    fields, output_dir = unwrapped(found)
+def load(found: Fields, output_dir: str | None = None) -> AdapterConfig:
+    """Spell the document out; raises ConfigurationError. `output_dir` is where files go."""
+    fields, own_dir = unwrapped(found)
     where = "adapter_config"
     newer = "verbose" in fields or not PROXY.keys().isdisjoint(fields)
     if not fields.get("interceptors") and not newer:
         # Hooks and modules without a chain never had an effect of their own.
         flat = {k: v for k, v in fields.items() if k not in ("interceptors", "post_eval_hooks")}
         discovery = flat.pop("discovery", None)
-        config = spelled_out(flat, where, output_dir)
+        config = spelled_out(flat, where, own_dir or output_dir)
         return config if discovery is None else with_discovery(config, discovery, where)
     if mixed := sorted(FLAGS & fields.keys()):
         problem = "a flag of the flat form, beside `interceptors`: configure the interceptor"

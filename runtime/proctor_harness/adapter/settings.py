@@ -50,7 +50,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         identity=identity or url,
         session=environ.get("SESSION") or uuid.uuid4().hex,
         repeat=number(environ, "REPEAT_INDEX", 0),
-        config=load(found),
+        config=load(found, environ["MOUNT_ARTIFACTS"]),
     )
 
 

@@ -59,6 +59,7 @@ class ProgressTracking:
     def __init__(self, config: Config, site: Site) -> None:
         newer = config.webhook_url is not None
         url = config.webhook_url or config.progress_tracking_url
+        self._shown = url
         self._url = Template(url).safe_substitute(site.environ) if url else None
         self._method = "POST" if newer else config.request_method
         self._word = "completed" if newer else "samples_processed"
@@ -105,10 +106,10 @@ class ProgressTracking:
         try:
             response = await self._fetch(self._method, self._url, headers, body)
         except (NoAnswerError, OSError) as error:
-            logger.warning("%s was not told of %d requests: %s", self._url, count, error)
+            logger.warning("%s was not told of %d requests: %s", self._shown, count, error)
             return
         if response.status >= 300:
-            logger.warning("%s answers %d to progress", self._url, response.status)
+            logger.warning("%s answers %d to progress", self._shown, response.status)
         self._told = count
 
     async def finish(self) -> None:
