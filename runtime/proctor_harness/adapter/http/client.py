@@ -42,7 +42,7 @@ class ClientConnection(asyncio.Protocol):
         self._timer = self._loop.call_later(timeout_seconds, self._expire, timeout_seconds)
         self._transport.write(message)
         try:
-            response = await self._incoming.response
+            response = await self._incoming.response()
         except BaseException:  # above all, being cancelled: what arrives later is of no use
             self.close()
             raise
@@ -93,6 +93,11 @@ class ClientConnection(asyncio.Protocol):
             self._incoming.lost(str(error) if error else "the target closed the connection")
 
     # What the parser tells.
+
+    def on_message_begin(self) -> None:
+        """Trust nothing of a server that answers more than it was asked."""
+        if self._incoming.complete:
+            raise NoAnswerError("the target answers more than it was asked")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header."""

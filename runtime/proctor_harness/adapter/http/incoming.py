@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 from typing import Protocol
 
 from proctor_harness.adapter.content import Content
@@ -35,7 +36,7 @@ class Incoming:
     """Gathers what the parser finds, until a `Response` can be made of it."""
 
     def __init__(self, flow: "Flow", *, head_only: bool) -> None:
-        self.response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[Response] | None = asyncio.get_running_loop().create_future()
         self._flow = flow
         self._head_only = head_only
         self.status = 0
@@ -50,6 +51,11 @@ class Incoming:
         self.complete = False
         self.keep_alive = False
         """Whether the next answer begins where this one ended, which of a HEAD's nobody knows."""
+
+    def response(self) -> Awaitable[Response]:
+        """The response, to be waited for once."""
+        assert self._answer is not None, "it is kept only until it is there"  # noqa: S101
+        return self._answer
 
     @property
     def full(self) -> bool:
@@ -86,20 +92,26 @@ class Incoming:
     def fail(self, error: Exception) -> None:
         """Tell whoever waits."""
         self._error = self._error or error
-        if not self.response.done():
-            self.response.set_exception(self._error)
+        # Let go of, because it holds the stream, which holds us: a circle that nobody would drop.
+        answer, self._answer = self._answer, None
+        if answer and not answer.done():
+            answer.set_exception(self._error)
         self._wake()
 
     def proceed(self) -> None:
         """Hand over what there is."""
-        if self.response.done():
+        if self._answer is None:
             self._wake()
         elif self.complete:
-            body = Content(b"".join(self._chunks))
-            self.response.set_result(Response(self.status, tuple(self.headers), body))
+            self._respond(Content(b"".join(self._chunks)))
         # A short body of known length will be here soon, and in one piece it can still be retried.
         elif self.status >= 200 and (self.length is None or self.length > BUFFERED_BYTES):
-            self.response.set_result(Response(self.status, tuple(self.headers), self._stream()))
+            self._respond(self._stream())
+
+    def _respond(self, body: Content | Stream) -> None:
+        answer, self._answer = self._answer, None
+        if answer and not answer.done():
+            answer.set_result(Response(self.status, tuple(self.headers), body))
 
     async def _stream(self) -> Stream:
         try:

@@ -88,7 +88,7 @@ class ServerConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(501, "this proxy does not change protocols")
+            pass  # refused when its request was complete
         except httptools.HttpParserError as error:
             self._refuse(400, f"malformed request: {error}")
 
@@ -126,6 +126,8 @@ class ServerConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer."""
+        if self._parser.should_upgrade():
+            self._refuse(501, "this proxy does not change protocols")
         if self._refusal:
             return
         request = Request(
