@@ -1,6 +1,5 @@
 """The adapter: its own few pages, and everything else through the chain to the target."""
 
-import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -8,10 +7,8 @@ from http import HTTPStatus
 from pydantic import ValidationError
 
 from proctor_harness.adapter.content import Content
-from proctor_harness.adapter.errors import InterceptorError, RefusedError
 from proctor_harness.adapter.item_log import ItemLog
 from proctor_harness.adapter.messages import (
-    BrokenAnswerError,
     Endpoint,
     Interceptor,
     Origin,
@@ -27,8 +24,6 @@ from proctor_harness.adapter.upstream import from_client
 
 SESSION = re.compile(r"/s/([0-9a-f]+)(/.*)")
 
-logger = logging.getLogger(__name__)
-
 
 class Adapter:
     """Answers every request of the harness."""
@@ -43,7 +38,7 @@ class Adapter:
         self._progress = Progress()
         self._metrics = Metrics()
         observer = Observer([self._progress.record, self._metrics.record, item_log.record])
-        self._forward = compose([observer, failing, *interceptors], upstream)
+        self._forward = compose([observer, *interceptors], upstream)
         self._finish = finish
         self._pages: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._healthz,
@@ -88,21 +83,6 @@ def addressed(request: Request) -> Request:
     if target.startswith("/s/") and (found := SESSION.fullmatch(target)):
         session, target = found.groups()
     return Request(request.method, target, from_client(request.headers), request.body, session)
-
-
-async def failing(request: Request, call_next: Endpoint) -> Response:
-    """The interceptor that turns failures into answers that no client takes for the model's."""
-    try:
-        return await call_next(request)
-    except InterceptorError as error:
-        logger.exception("%s %s", request.method, request.target)
-        return error_response(500, "adapter_error", str(error), "interceptor_failed")
-    except BrokenAnswerError as error:
-        message = f"the answer broke off: {error}"
-        return error_response(502, "upstream_error", message, origin=Origin.NOBODY)
-    except RefusedError as error:
-        kind = "adapter_error" if error.status >= 500 else "invalid_request_error"
-        return error_response(error.status, kind, str(error), error.code)
 
 
 def _page(content_type: str, content: bytes) -> Response:

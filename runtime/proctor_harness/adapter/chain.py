@@ -21,6 +21,7 @@ from proctor_harness.adapter.configuration import (
 )
 from proctor_harness.adapter.discovery import discovered
 from proctor_harness.adapter.errors import InterceptorError, RefusedError
+from proctor_harness.adapter.failing import fail_closed, log_failed
 from proctor_harness.adapter.interceptors import (
     INTERCEPTORS,
     InterceptorModule,
@@ -108,7 +109,9 @@ def build(config: AdapterConfig, chain: Sequence[Link], site: Site) -> list[Inte
         build_hook(entry, site, f"post_eval_hooks.{index}")
     outer = [built(one, site) for one in chain if one.module is not nvcf_request]
     inner = [built(one, site) for one in chain if one.module is nvcf_request]
-    return [*outer, *around_target(target(chain), site.api_key), *inner]
+    ends: list[Interceptor] = [log_failed] if config.log_failed_requests else []
+    ends.append(fail_closed)
+    return [*ends, *outer, *around_target(target(chain), site.api_key), *inner]
 
 
 def built(one: Link, site: Site) -> Interceptor:

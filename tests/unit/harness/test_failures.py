@@ -50,7 +50,15 @@ def test_last_words(output: str, words: str) -> None:
         (Snapshot(failed=7), "HarnessFailed", 1),
         (Snapshot(unanswered=Unanswered(adapter=1)), "HarnessFailed", 1),
     ],
-    ids=["no adapter", "5xx", "4xx", "timed out", "dropped by a crash", "all answered", "interceptor"],
+    ids=[
+        "no adapter",
+        "5xx",
+        "4xx",
+        "timed out",
+        "dropped by a crash",
+        "all answered",
+        "interceptor",
+    ],
 )
 def test_the_adapter_knows_whose_fault_it_is(
     evidence: Snapshot | None, reason: str, exit_code: int

@@ -31,7 +31,9 @@ def written(path: Path, *bodies: bytes, session: str = "pod-1") -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("body", [b'{"a": "\xc3\xbc\\n"}', b"\xff\x00", b""], ids=["text", "bytes", "empty"])
+@pytest.mark.parametrize(
+    "body", [b'{"a": "\xc3\xbc\\n"}', b"\xff\x00", b""], ids=["text", "bytes", "empty"]
+)
 def test_an_answer_comes_back_byte_for_byte(tmp_path: Path, body: bytes) -> None:
     written(tmp_path / "log", body)
     answers, _, _ = opened(tmp_path / "log")
@@ -62,7 +64,9 @@ def test_whatever_a_kill_leaves_of_the_log_whole_answers_are_kept(
     whole = content[:cut].count(b"\n")
 
     answers, journal, _ = opened(path)
-    assert [answers.get(Slot(KEY, n)) is not None for n in range(4)] == [n < whole for n in range(4)]
+    assert [answers.get(Slot(KEY, n)) is not None for n in range(4)] == [
+        n < whole for n in range(4)
+    ]
     for turn in range(whole, 4):
         answers.put(Slot(KEY, turn), answer(bodies[turn]), bodies[turn], None)
     journal.flush()

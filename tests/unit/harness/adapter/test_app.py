@@ -7,9 +7,8 @@ import pytest
 from proctor_harness.adapter.app import Adapter, addressed
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.disk import Journal
-from proctor_harness.adapter.errors import RefusedError
 from proctor_harness.adapter.item_log import ItemLog
-from proctor_harness.adapter.messages import BrokenAnswerError, Endpoint, Request, Response
+from proctor_harness.adapter.messages import Endpoint, Request, Response
 from tests.unit.harness.adapter.asking import Target, body, question, reply
 
 
@@ -77,23 +76,6 @@ async def test_each_request_is_a_line_of_the_item_log(tmp_path: Path) -> None:
     assert (first["id"], first["status"], first["items"], first["session"]) == (1, 200, 1, "pod-1")
     assert "error" not in first
     assert (second["id"], second["status"]) == (2, 500)
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "kind", "code"),
-    [
-        (RefusedError(429, "spent", "no more"), 429, "invalid_request_error", "spent"),
-        (RefusedError(500, "over", "no more"), 500, "adapter_error", "over"),
-        (BrokenAnswerError("cut"), 502, "upstream_error", "Bad Gateway"),
-    ],
-)
-async def test_a_request_that_is_ended_gets_an_error(
-    error: Exception, status: int, kind: str, code: str, tmp_path: Path
-) -> None:
-    adapter, _, _ = built(tmp_path, Target([error]))
-    response = await adapter(question())
-    assert response.status == status
-    assert (body(response)["error"]["type"], body(response)["error"]["code"]) == (kind, code)
 
 
 async def test_a_full_disk_does_not_end_an_evaluation(

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from proctor_harness.adapter import chain
-from proctor_harness.adapter.app import failing
 from proctor_harness.adapter.configuration import ConfigurationError
 from proctor_harness.adapter.interceptors import INTERCEPTORS
 from proctor_harness.adapter.load import load
@@ -30,7 +29,7 @@ async def ask(document: dict[str, Any], root: Path, target: Target, **asked: Any
     config = load(document)
     interceptors = chain.build(config, chain.links(config), site(root))
     request = question({"messages": [{"role": "user", "content": "2+2?"}], **asked})
-    return await compose([failing, *interceptors], target)(request)
+    return await compose(interceptors, target)(request)
 
 
 def names(document: dict[str, Any]) -> list[str]:
@@ -82,13 +81,13 @@ def test_a_wrong_key_is_not_printed() -> None:
 @pytest.mark.parametrize("hook", ["post_eval_repport", "caching_report"])
 def test_an_unknown_hook_is_refused(hook: str, tmp_path: Path) -> None:
     config = load({"interceptors": ["endpoint"], "post_eval_hooks": [hook]})
-    with pytest.raises(ConfigurationError, match="post_eval_hooks.0.name=.*post_eval_report"):
+    with pytest.raises(ConfigurationError, match=r"post_eval_hooks.0.name=.*post_eval_report"):
         chain.build(config, chain.links(config), site(tmp_path))
 
 
 def test_an_interceptor_that_has_an_end_of_its_own_may_be_listed_as_hook(tmp_path: Path) -> None:
     config = load({"interceptors": ["endpoint"], "post_eval_hooks": ["response_stats"]})
-    assert len(chain.build(config, chain.links(config), site(tmp_path))) == 1
+    assert len(chain.build(config, chain.links(config), site(tmp_path))) == 2
 
 
 @pytest.mark.parametrize("name", sorted(INTERCEPTORS))
@@ -165,6 +164,18 @@ async def test_the_failing_interceptor_is_named_and_not_those_around_it(tmp_path
     document = {"interceptors": ["finish_reason", system, "response_stats", "endpoint"]}
     response = await ask(document, tmp_path, Target(), messages="none")
     assert "interceptor system_message" in body(response)["error"]["message"]
+
+
+async def test_failed_requests_may_be_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    quiet, loud = {"interceptors": ["endpoint"]}, {"log_failed_requests": True}
+    await ask(quiet, tmp_path, Target([500]))
+    await ask(quiet | loud, tmp_path, Target())
+    assert "failed request" not in caplog.text
+    await ask(quiet | loud, tmp_path, Target([500]))
+    assert "failed request POST /v1/chat/completions" in caplog.text
+    assert '{"error": {"message": "no"}}' in caplog.text
 
 
 def test_a_log_level_is_the_interceptors_own(tmp_path: Path) -> None:

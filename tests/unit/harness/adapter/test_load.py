@@ -24,7 +24,11 @@ def test_a_document_is_yaml_or_json_or_the_path_of_either(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("[1]", "give a mapping, not list"), ("a: [", "cannot be read"), ("/no/file", "cannot be read")],
+    [
+        ("[1]", "give a mapping, not list"),
+        ("a: [", "cannot be read"),
+        ("/no/file", "cannot be read"),
+    ],
 )
 def test_what_is_no_document_is_refused(text: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
@@ -163,7 +167,10 @@ def test_modules_may_stand_beside_flags() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"use_cachin": True}, "adapter_config.use_cachin: unknown field; did you mean use_caching"),
+        (
+            {"use_cachin": True},
+            "adapter_config.use_cachin: unknown field; did you mean use_caching",
+        ),
         ({"interceptors": ["endpoint"], "mod": "server"}, "did you mean mode"),
         (
             {"interceptors": [{"name": "endpoint", "confg": {}}]},

@@ -103,7 +103,9 @@ async def test_a_cancelled_question_cancels_the_chain() -> None:
         await asyncio.sleep(60)
         raise AssertionError
 
-    asking = asyncio.create_task(compose([Marking(b"")], hang)(Request("GET", "/", (), Content(b""))))  # type: ignore[arg-type]
+    asking = asyncio.create_task(
+        compose([Marking(b"")], hang)(Request("GET", "/", (), Content(b"")))
+    )  # type: ignore[arg-type]
     await asyncio.sleep(0)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,3 @@
-
 from typing import Any
 
 from proctor_harness.adapter.flags import Flag

@@ -20,8 +20,13 @@ def cache(given: Settings) -> dict[str, Any]:
 
 
 def test_the_pod_says_where_and_whom() -> None:
-    given = parsed(PORT_ADAPTER="9101", BIND_ADDRESS="0.0.0.0", API_KEY="k", REPEAT_INDEX="2")
-    assert (given.port, given.bind_address, given.api_key, given.repeat) == (9101, "0.0.0.0", "k", 2)
+    given = parsed(PORT_ADAPTER="9101", BIND_ADDRESS="10.0.0.1", API_KEY="k", REPEAT_INDEX="2")
+    assert (given.port, given.bind_address, given.api_key, given.repeat) == (
+        9101,
+        "10.0.0.1",
+        "k",
+        2,
+    )
     assert given.artifacts == Path("/artifacts")
     assert cache(given)["cache_dir"] == "/artifacts/cache"
 
@@ -68,7 +73,7 @@ def test_a_configuration_does_not_redirect_the_run(field: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "model:8080", "ftp://model", "http://"])
 def test_a_target_needs_a_url(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="UPSTREAM_url=.*give a URL like"):
+    with pytest.raises(ConfigurationError, match=r"UPSTREAM_url=.*give a URL like"):
         target(parsed(UPSTREAM_URL=url), endpoint.Config())
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -22,10 +23,8 @@ async def watched(answer: Any, request: Request | None = None) -> Exchange:
     seen: list[Exchange] = []
     response = await Observer([seen.append])(request or question(), Target([answer]))
     if not isinstance(response.body, Content):
-        try:
+        with contextlib.suppress(BrokenAnswerError):
             [piece async for piece in response.body]
-        except BrokenAnswerError:
-            pass
     [exchange] = seen
     return exchange
 

@@ -29,7 +29,9 @@ def answering(*pieces: bytes, keep: bool = True) -> Script:
     return script
 
 
-async def send(pool: Pool, method: str = "POST", body: bytes = b"{}", seconds: float = 10) -> Response:
+async def send(
+    pool: Pool, method: str = "POST", body: bytes = b"{}", seconds: float = 10
+) -> Response:
     return await pool.send(method, "/x", ((b"a", b"b"),), body, seconds)
 
 
@@ -70,7 +72,10 @@ async def test_what_is_sent() -> None:
         [OK + b"content-length: 4\r\nX: y\r\n\r\n", b"ab", b"cd"],
         [OK + b"transfer-encoding: chunked\r\nX: y\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"],
         [b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"content-length: 4\r\nX: y\r\n\r\nabcd"],
-        [b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n", OK + b"content-length: 4\r\nX: y\r\n\r\nabcd"],
+        [
+            b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n",
+            OK + b"content-length: 4\r\nX: y\r\n\r\nabcd",
+        ],
     ],
     ids=["at once", "in pieces", "chunked", "continue", "hints"],
 )
@@ -108,7 +113,9 @@ async def test_a_chunked_answer_is_passed_on_as_it_comes() -> None:
 async def test_an_answer_still_being_read_is_not_overwritten_by_the_next() -> None:
     """Its connection may be in use again before its reader has taken the last pieces."""
     body = b"4\r\nabcd\r\n"
-    async with pool_of(answering(OK + b"transfer-encoding: chunked\r\n\r\n" + body, b"0\r\n\r\n")) as (
+    async with pool_of(
+        answering(OK + b"transfer-encoding: chunked\r\n\r\n" + body, b"0\r\n\r\n")
+    ) as (
         pool,
         connections,
     ):

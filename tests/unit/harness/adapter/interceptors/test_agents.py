@@ -13,7 +13,9 @@ USER = {"role": "user", "content": "go"}
 TOOL = {"role": "tool", "content": "done", "tool_call_id": "1"}
 
 
-async def turns(root: Path, count: int, messages: list[Any] | None = None, **config: Any) -> list[Any]:
+async def turns(
+    root: Path, count: int, messages: list[Any] | None = None, **config: Any
+) -> list[Any]:
     """The last message of each turn, as the target saw it."""
     target, counter = Target(), make("turn_counter", site(root), **config)
     for _ in range(count):
@@ -45,9 +47,9 @@ async def test_without_a_session_the_conversations_beginning_tells_it(tmp_path: 
     later = {"role": "user", "content": "go on"}
     await ask(counter, question({"messages": [USER]}), target)
     await ask(counter, question({"messages": [later]}), target)
+    longer = question({"messages": [{"role": "system", "content": "x"}, USER, later]})
     with pytest.raises(RefusedError):
-        system = {"role": "system", "content": "x"}
-        await ask(counter, question({"messages": [system, USER, later]}), target)
+        await ask(counter, longer, target)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +132,7 @@ CALLING = {"tool_calls": [{"id": "call-1"}]}
         ("both", {"content": "<think>hm</think>\n4", "reasoning_content": "hm"}),
     ],
 )
-async def test_reasoning_is_given_back(
-    mode: str, expected: dict[str, str], tmp_path: Path
-) -> None:
+async def test_reasoning_is_given_back(mode: str, expected: dict[str, str], tmp_path: Path) -> None:
     answer = reply("4", reasoning_content="hm", **CALLING)
     message = {"role": "assistant", "content": "4", **CALLING}
     assert await replayed(tmp_path, answer, message, mode=mode) == message | expected

@@ -162,18 +162,19 @@ async def test_streaming_asks_for_counts_and_puts_the_answer_together(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [({"status": 429}, 429), ({"code": 503}, 503), ({"code": "x"}, 502), ("x", 502)]
+    ("error", "status"),
+    [({"status": 429}, 429), ({"code": 503}, 503), ({"code": "x"}, 502), ("x", 502)],
 )
-async def test_streaming_gives_an_error_its_status(
-    error: Any, status: int, tmp_path: Path
-) -> None:
+async def test_streaming_gives_an_error_its_status(error: Any, status: int, tmp_path: Path) -> None:
     target = Target([await streamed(b"data: %b\n\n" % json.dumps({"error": error}).encode())])
     assert (await ask(make("streaming", site(tmp_path)), question(), target)).status == status
 
 
 async def test_streaming_refuses_a_stream_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="holds no answer"):
-        await ask(make("streaming", site(tmp_path)), question(), Target([await streamed(b": hi\n\n")]))
+        await ask(
+            make("streaming", site(tmp_path)), question(), Target([await streamed(b": hi\n\n")])
+        )
 
 
 async def test_endpoint_puts_words_where_the_target_has_none(tmp_path: Path) -> None:
@@ -232,5 +233,5 @@ async def test_after_a_client_error_nothing_is_asked_any_more(tmp_path: Path) ->
 def test_statuses_that_contradict_each_other_are_refused(
     config: dict[str, Any], tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="cannot be in|is not a range"):
+    with pytest.raises(ValueError, match=r"cannot be in|is not a range"):
         make("raise_client_errors", site(tmp_path), **config)

@@ -30,7 +30,11 @@ def text(response: Response) -> str:
 
 
 async def asked(
-    where: Site, target: Target, *questions: dict[str, Any], path: str = "/v1/completions", **config: Any
+    where: Site,
+    target: Target,
+    *questions: dict[str, Any],
+    path: str = "/v1/completions",
+    **config: Any,
 ) -> list[Response]:
     """One start of the adapter, to its orderly end."""
     cache = make("caching", where, **{"reuse_cached_responses": True} | config)
@@ -102,7 +106,8 @@ async def test_the_order_of_fields_is_no_difference(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"identity": "model-2"}, {"repeat": 1}, {"unseen": [["payload_modifier", {"x": "y"}]]}]
+    "changes",
+    [{"identity": "model-2"}, {"repeat": 1}, {"unseen": [["payload_modifier", {"x": "y"}]]}],
 )
 async def test_another_model_repeat_or_configuration_is_another_item(
     tmp_path: Path, changes: dict[str, Any]
@@ -152,7 +157,10 @@ async def test_an_exception_gives_its_turn_back(tmp_path: Path) -> None:
 
 async def test_a_stream_is_stored_when_it_has_ended(tmp_path: Path) -> None:
     event = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n'
-    where, target = site(tmp_path, session="1"), Target([await streamed(event, b"data: [DONE]\n\n")])
+    where, target = (
+        site(tmp_path, session="1"),
+        Target([await streamed(event, b"data: [DONE]\n\n")]),
+    )
     cache = make("caching", where, reuse_cached_responses=True)
     passed = await cache(question({"stream": True}), target)
     assert not isinstance(passed.body, Content)

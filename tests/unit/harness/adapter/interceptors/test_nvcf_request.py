@@ -7,7 +7,17 @@ import pytest
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.interceptors import nvcf_request
 from proctor_harness.adapter.messages import Interceptor, Origin, Response
-from tests.unit.harness.adapter.asking import JSON_HEADERS, Fetcher, Target, ask, body, make, question, reply, site
+from tests.unit.harness.adapter.asking import (
+    JSON_HEADERS,
+    Fetcher,
+    Target,
+    ask,
+    body,
+    make,
+    question,
+    reply,
+    site,
+)
 
 PENDING = Response(202, ((b"nvcf-reqid", b"r-1"),), Content(b""))
 READY = Response(200, JSON_HEADERS, Content(json.dumps(reply()).encode()))

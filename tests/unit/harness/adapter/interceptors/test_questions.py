@@ -27,7 +27,11 @@ async def seen(name: str, root: Path, body: Any, **config: Any) -> Any:
         ("append", [SYSTEM, USER], "old\nnew"),
         ("replace", [SYSTEM, USER, SYSTEM], "new"),
         ("prepend", [SYSTEM, USER, SYSTEM], "new\nold\nold"),
-        ("append", [{"role": "system", "content": [{"type": "text", "text": "old"}]}, USER], "old\nnew"),
+        (
+            "append",
+            [{"role": "system", "content": [{"type": "text", "text": "old"}]}, USER],
+            "old\nnew",
+        ),
     ],
 )
 async def test_system_message(
@@ -53,9 +57,7 @@ async def test_a_completion_has_no_system_message(tmp_path: Path) -> None:
         ([USER, {"role": "system", "content": ""}], [USER]),
     ],
 )
-async def test_consolidate_system(
-    messages: list[Any], expected: list[Any], tmp_path: Path
-) -> None:
+async def test_consolidate_system(messages: list[Any], expected: list[Any], tmp_path: Path) -> None:
     found = await seen("consolidate_system", tmp_path, {"messages": messages}, separator="|")
     assert found["messages"] == expected
 

@@ -56,7 +56,9 @@ async def test_request_logging_may_say_less_and_log_all(
 ) -> None:
     config = {"max_requests": None, "log_request_body": False, "log_request_headers": False}
     await asked(make("request_logging", site(tmp_path), **config), *[reply()] * 4)
-    assert [record.message for record in caplog.records] == ["request POST /v1/chat/completions"] * 4
+    assert [record.message for record in caplog.records] == [
+        "request POST /v1/chat/completions"
+    ] * 4
 
 
 async def test_responses_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -192,11 +194,13 @@ class Slow(Fetcher):
     def __init__(self) -> None:
         super().__init__()
         self.answering = asyncio.Event()
+        self.asked_once = asyncio.Event()
 
     async def __call__(
         self, method: str, url: str, headers: dict[str, str], body: bytes
     ) -> Response:
         response = await super().__call__(method, url, headers, body)
+        self.asked_once.set()
         await self.answering.wait()
         return response
 
@@ -226,7 +230,9 @@ async def test_the_newer_generation_posts(tmp_path: Path) -> None:
     tracking = make("progress_tracking", where, webhook_url="http://svc", every=3)
     await asked(tracking, *[reply()] * 3)
     await asyncio.sleep(0.01)
-    assert [(m, json.loads(body)) for m, _, _, body in service.asked] == [("POST", {"completed": 3})]
+    assert [(m, json.loads(body)) for m, _, _, body in service.asked] == [
+        ("POST", {"completed": 3})
+    ]
 
 
 async def test_a_service_that_is_away_is_told_next_time(
@@ -245,13 +251,13 @@ async def test_a_service_that_is_away_is_told_next_time(
 
 
 async def test_progress_is_told_by_the_clock_too(tmp_path: Path) -> None:
-    service = Fetcher()
+    service = Slow()
     where = site(tmp_path, fetch=service)
     config = {"progress_tracking_interval": 100, "progress_tracking_interval_seconds": 0.01}
     await asked(make("progress_tracking", where, **config), reply())
     async with asyncio.timeout(10):
-        while not service.asked:
-            await asyncio.sleep(0.01)
+        await service.asked_once.wait()
+    assert json.loads(service.asked[0][3]) == {"samples_processed": 1}
 
 
 async def test_progress_is_kept_in_a_file(tmp_path: Path) -> None:
