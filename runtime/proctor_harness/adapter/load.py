@@ -20,6 +20,8 @@ PROXY = {
     "max_concurrent_upstream": "max_concurrent",
 }
 """Fields of the newer generation's `proxy` block, and what ``endpoint`` calls them."""
+RUN_FIELDS = frozenset({"target", "global_adapter_config", "config"})
+"""By which a whole run configuration is known."""
 ENDPOINTS = frozenset({"endpoint", "nvcf", "nvcf_request"})
 NEWER_DEFAULTS: dict[str, Fields] = {
     "caching": {"reuse_cached_responses": True},
@@ -103,7 +105,7 @@ def unwrapped(found: Fields) -> tuple[Fields, str | None]:
     """
     if "adapter_config" in found:
         return found["adapter_config"] or {}, None
-    if "target" not in found and "global_adapter_config" not in found:
+    if RUN_FIELDS.isdisjoint(found):
         return found, None
     endpoint = (found.get("target") or {}).get("api_endpoint") or {}
     shared, own = found.get("global_adapter_config") or {}, endpoint.get("adapter_config") or {}
