@@ -116,7 +116,8 @@ def build(state: ModelServer) -> Starlette:
         body = await request.json()
         state.seen.append(body)
         state.headers.append(dict(request.headers))
-        text = generate(list(body["messages"][-1]["content"].encode()))
+        said = [message["content"] for message in body["messages"] if message["role"] == "user"]
+        text = generate(list(said[-1].encode()))
         message = {"role": "assistant", "content": text} | (state.message or {})
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return JSONResponse({"id": len(state.seen), "choices": [choice]})
