@@ -1,16 +1,18 @@
-"""`python -m bench.adapter_load PORT CONCURRENCY SECONDS [FIRST]`: closed-loop load on an adapter.
+"""`python -m bench.adapter_load PORT CONCURRENCY SECONDS FIRST [CYCLE]`: closed-loop load.
 
-Each connection asks, waits for the answer, and asks again. Each question is another (a counter that
-starts at FIRST stands in it), 700 bytes long. It prints one JSON object: requests per second, and
-milliseconds of latency at the median and at the 99th percentile.
-"""
+Each connection asks, waits for the answer, and asks again. A question is 700 bytes long, and
+each is another: a counter that starts at FIRST stands in it. With CYCLE the questions have a seed,
+and after so many they are asked anew.
+and after so many they are asked anew. It prints one JSON object: requests per second, milliseconds
+of latency at the median and at the 99th percentile, and how busy the generator itself was.
 
 import asyncio
 import json
 import sys
 import time
-from itertools import count
-from typing import cast
+from collections.abc import Iterator
+from itertools import count, cycle
+from typing import Any, cast
 
 import uvloop
 
@@ -21,9 +23,10 @@ DIGITS = 12
 WARM_UP_SECONDS = 1.0
 
 
-def question(port: int) -> tuple[bytes, bytes]:
+def question(port: int, *, seeded: bool) -> tuple[bytes, bytes]:
     """What stands before and after the counter."""
-    asked = {"model": "m", "max_tokens": 16, "temperature": 0.0, "messages": []}
+    asked: dict[str, Any] = {"model": "m", "max_tokens": 16, "temperature": 0.0, "messages": []}
+    asked |= {"seed": 1} if seeded else {}
     message = {"role": "user", "content": "0" * DIGITS}
     asked["messages"] = [{"role": "system", "content": "You are helpful."}, message]
     message["content"] += "x" * (BODY_BYTES - len(json.dumps(asked)))
@@ -40,7 +43,7 @@ def question(port: int) -> tuple[bytes, bytes]:
 class Client(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, parts: tuple[bytes, bytes], numbers: "count[int]") -> None:
+    def __init__(self, parts: tuple[bytes, bytes], numbers: Iterator[int]) -> None:
         self._before, self._after = parts
         self._numbers = numbers
         self.latencies: list[float] = []
@@ -75,9 +78,12 @@ class Client(asyncio.Protocol):
         self._ask()
 
 
-async def load(port: int, concurrency: int, seconds: float, first: int) -> dict[str, float]:
+async def load(
+    port: int, concurrency: int, seconds: float, first: int, period: int | None = None
+) -> dict[str, float]:
     """Ask for `seconds` after a warm-up."""
-    loop, parts, numbers = asyncio.get_running_loop(), question(port), count(first)
+    loop, parts = asyncio.get_running_loop(), question(port, seeded=period is not None)
+    numbers = count(first) if period is None else cycle(range(first, first + period))
     clients = [
         (await loop.create_connection(lambda: Client(parts, numbers), "127.0.0.1", port))[1]
         for _ in range(concurrency)
@@ -97,11 +103,14 @@ async def load(port: int, concurrency: int, seconds: float, first: int) -> dict[
         "rps": len(latencies) / took,
         "p50_ms": latencies[len(latencies) // 2] * 1000,
         "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
-        "asked": next(numbers) - first,
         "busy": busy / took,
     }
 
 
 if __name__ == "__main__":
-    port, concurrency, seconds, first = (*sys.argv[1:], "0")[:4]
-    print(json.dumps(uvloop.run(load(int(port), int(concurrency), float(seconds), int(first)))))
+    port, concurrency, seconds, *numbers = sys.argv[1:]
+    print(
+        json.dumps(
+            uvloop.run(load(int(port), int(concurrency), float(seconds), *map(int, numbers)))
+        )
+    )
