@@ -46,7 +46,10 @@ def diagnose(
 
 
 def unreachable(evidence: Snapshot, timeout_seconds: float) -> RunError | None:
-    """Find questions that the target's failure left open: no score may stand on them."""
+    """Find questions that a failure left open: no score may stand on them."""
+    if count := evidence.unanswered.adapter:
+        message = f"the adapter failed {count} requests; last: {evidence.last_error}"
+        return RunError(Reason.HARNESS_FAILED, message)
     if count := evidence.unanswered.unavailable:
         message = f"{count} requests have no answer after all retries; last: {evidence.last_error}"
         return RunError(Reason.TARGET_UNREACHABLE, message)

@@ -1,52 +1,98 @@
 """``python -m proctor_harness.adapter``: the native sidecar of an evaluation's pod."""
 
+import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import uvicorn
+import uvloop
 
+from proctor_crds.reasons import Reason
+from proctor_crds.wire import EXIT_REJECTED, Failure
+from proctor_harness import termination
+from proctor_harness.adapter import chain
 from proctor_harness.adapter.app import Adapter
-from proctor_harness.adapter.item_log import ItemLog
+from proctor_harness.adapter.configuration import ConfigurationError
+from proctor_harness.adapter.disk import Disk
+from proctor_harness.adapter.figures import Figures
+from proctor_harness.adapter.http.fetch import fetch
+from proctor_harness.adapter.http.pool import Pool
+from proctor_harness.adapter.http.server import server_protocol
+from proctor_harness.adapter.item_log import ITEM_LOG_FILE, ItemLog
+from proctor_harness.adapter.settings import Settings, settings, target
+from proctor_harness.adapter.site import Site
 from proctor_harness.adapter.upstream import Upstream
 
-KEEP_ALIVE_SECONDS = 120
-"""Longer than any harness idles: a connection that closes in its hands costs it a retry."""
+FINISH_SECONDS = 2.0
+"""A sidecar that is told to leave holds the whole Job until it has left."""
+BACKLOG = 4096
 
 
-def build(environ: Mapping[str, str]) -> Adapter:
-    """Make the application from the pod's environment."""
-    upstream = Upstream(
-        environ["UPSTREAM_URL"],
-        environ.get("API_KEY"),
-        timeout_seconds=float(environ.get("UPSTREAM_TIMEOUT_SECONDS", "3600")),
+@contextlib.asynccontextmanager
+async def running(given: Settings, environ: Mapping[str, str]) -> AsyncIterator[Adapter]:
+    """The adapter, with what it needs; raises ConfigurationError."""
+    links = chain.links(given.config)
+    to = target(given, chain.target(links))
+    disk = Disk()
+    site = Site(
+        artifacts=given.artifacts,
+        url=to.url,
+        identity=given.identity or to.url,
+        session=given.session,
+        repeat=given.repeat,
+        api_key=to.api_key,
+        environ=environ,
+        disk=disk,
+        figures=Figures(given.artifacts, disk),
+        fetch=fetch,
     )
-    return Adapter(upstream, ItemLog(Path(environ["MOUNT_ARTIFACTS"]) / "requests.jsonl"))
+    upstream = Upstream(Pool(to.server), to.api_key, to.timeout_seconds)
+    interceptors = chain.build(given.config, links, site)
+    item_log = ItemLog(disk.journal(given.artifacts / ITEM_LOG_FILE), given.session)
+    disk.start()
+    try:
+        yield Adapter(interceptors, upstream, item_log, site.finish)
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                await site.finish()
+        await disk.close()
 
 
-def main() -> None:
+async def serve(given: Settings, environ: Mapping[str, str]) -> None:
     """Serve until SIGTERM, then leave at once: the harness, our only client, has ended."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    # That it does not wait for connections is what we ask of it, not an error.
-    logging.getLogger("uvicorn.error").addFilter(lambda r: "graceful shutdown" not in str(r.msg))
-    uvicorn.run(
-        build(os.environ),
-        host=os.environ.get("BIND_ADDRESS", "127.0.0.1"),
-        port=int(os.environ.get("PORT_ADAPTER", "9100")),
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=0,
+    loop = asyncio.get_running_loop()
+    told_to_leave = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, told_to_leave.set)
+    async with running(given, environ) as adapter:
+        server = await loop.create_server(
+            server_protocol(adapter), given.bind_address, given.port, backlog=BACKLOG
+        )
+        await told_to_leave.wait()
+        server.close()
+
+
+def main(environ: Mapping[str, str] = os.environ) -> int:
+    """Run the sidecar; its exit code says whether a restart can help."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    try:
+        uvloop.run(serve(settings(environ), environ))
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        if path := environ.get("TERMINATION_MESSAGE_PATH"):
+            failure = Failure(reason=Reason.PARAMETER_INVALID, message=f"adapter: {error}"[:3072])
+            termination.write(Path(path), failure)
+        return EXIT_REJECTED
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

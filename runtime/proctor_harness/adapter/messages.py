@@ -1,19 +1,40 @@
 """Requests, responses, and how interceptors compose around the endpoint that answers them.
 
 An interceptor is ``async def intercept(request, call_next) -> Response``. It may change the
-request, answer by itself, call `call_next` several times, or wrap the response's body. One that
-needs a whole body reads it with `read` and passes it on with `once`.
+request, answer by itself, call `call_next` several times, or change the response. Messages are
+immutable: a changed one is a new one, by `dataclasses.replace`.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from functools import partial
+from http import HTTPStatus
 from typing import Protocol
 
-Body = AsyncGenerator[bytes, None]
+from proctor_harness.adapter.content import Content
+
 Headers = tuple[tuple[bytes, bytes], ...]
-"""Names are lower case, as ASGI has them."""
+"""Names are lower case."""
+
+Stream = AsyncGenerator[bytes, None]
+"""A body that arrives piece by piece, so that tokens are passed on as they are made.
+
+Its first piece is empty: see `primed`.
+"""
+
+
+class Origin(Enum):
+    """Who made a response."""
+
+    TARGET = "target"
+    CACHE = "cache"
+    """The target, in an earlier attempt of this evaluation."""
+    NOBODY = "nobody"
+    """The adapter, because the target could not be reached."""
+    ADAPTER = "adapter"
+    """The adapter, because an interceptor failed or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +45,23 @@ class Request:
     target: str
     """Path and query, still percent-encoded."""
     headers: Headers
-    body: Body
+    body: Content
+    session: str | None = None
+    """Which agent's conversation it belongs to: the `<hex>` of a ``/s/<hex>/v1`` base URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What it gets: the body is a stream, so that tokens arrive as they are made."""
+    """What it gets."""
 
     status: int
     headers: Headers
-    body: Body
+    body: Content | Stream
+    origin: Origin = Origin.TARGET
 
 
 class BrokenAnswerError(Exception):
-    """Raised by a response's body: the target stopped in the middle of its answer."""
+    """Raised by a response's stream: the target stopped in the middle of its answer."""
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -60,15 +84,43 @@ def compose(chain: Sequence[Interceptor], endpoint: Endpoint) -> Endpoint:
 
 def header(headers: Headers, name: bytes) -> bytes:
     """The first value of a header, or nothing."""
-    return next((value for key, value in headers if key == name), b"")
+    for key, value in headers:
+        if key == name:
+            return value
+    return b""
 
 
-async def once(content: bytes) -> Body:
-    """A body of one chunk."""
-    yield content
+async def whole(response: Response) -> Response:
+    """The response with its body in one piece."""
+    if isinstance(response.body, Content):
+        return response
+    async with aclosing(response.body) as stream:
+        return replace(response, body=Content(b"".join([chunk async for chunk in stream])))
 
 
-async def read(body: Body) -> bytes:
-    """The whole body."""
-    async with aclosing(body):
-        return b"".join([chunk async for chunk in body])
+async def primed(stream: Stream) -> Stream:
+    """The stream, run to the empty piece that it yields first.
+
+    Python runs the `finally` of a generator only if it was begun. From here on it runs, whoever
+    drops the stream and whenever.
+    """
+    await anext(stream)
+    return stream
+
+
+async def discard(response: Response) -> None:
+    """Let go of a response that nobody will read; read to its end, its connection is kept."""
+    await whole(response)
+
+
+def json_response(status: int, value: object, origin: Origin = Origin.ADAPTER) -> Response:
+    """A response of the adapter's own."""
+    return Response(status, ((b"content-type", b"application/json"),), Content.of(value), origin)
+
+
+def error_response(
+    status: int, kind: str, message: str, code: str | None = None, origin: Origin = Origin.ADAPTER
+) -> Response:
+    """An error in the shape that OpenAI clients read."""
+    error = {"message": message, "type": kind, "code": code or HTTPStatus(status).phrase}
+    return json_response(status, {"error": error}, origin)

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 
+from proctor_harness.adapter.flags import Flag
+from proctor_harness.adapter.messages import Origin
 from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.adapter.traffic import Exchange
 
@@ -18,12 +20,18 @@ class Metrics:
         self._latencies = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
         self._tokens: Counter[str] = Counter()
+        self._origins: Counter[Origin] = Counter()
+        self._flags: Counter[Flag] = Counter()
 
     def record(self, exchange: Exchange) -> None:
         """Count one exchange."""
         self._statuses[exchange.status] += 1
         self._latencies[bisect_left(BUCKETS, exchange.seconds)] += 1
         self._seconds += exchange.seconds
+        self._origins[exchange.origin] += 1
+        self._flags.update(exchange.flags)
+        if exchange.origin is Origin.CACHE:
+            return  # its tokens were counted, and paid for, when it was asked
         for kind, tokens in (exchange.usage or {}).items():
             self._tokens[kind] += tokens
 
@@ -35,6 +43,12 @@ class Metrics:
         yield "# TYPE proctor_adapter_requests_total counter"
         for status, requests in sorted(self._statuses.items()):
             yield f'proctor_adapter_requests_total{{status="{status}"}} {requests}'
+        yield "# TYPE proctor_adapter_answers_total counter"
+        for origin, requests in sorted(self._origins.items(), key=lambda item: item[0].value):
+            yield f'proctor_adapter_answers_total{{origin="{origin.value}"}} {requests}'
+        yield "# TYPE proctor_adapter_flagged_total counter"
+        for flag, answers in sorted(self._flags.items()):
+            yield f'proctor_adapter_flagged_total{{flag="{flag}"}} {answers}'
         yield "# TYPE proctor_adapter_tokens_total counter"
         for kind, tokens in sorted(self._tokens.items()):
             yield f'proctor_adapter_tokens_total{{kind="{kind}"}} {tokens}'

@@ -1,22 +1,39 @@
-"""The little that the adapter knows of the OpenAI protocol: items, usage, the shape of errors."""
+"""The little that the adapter knows of the OpenAI protocol."""
 
 import json
-from http import HTTPStatus
+from functools import lru_cache
 
-ITEM_PATHS = ("/completions", "/chat/completions")
-"""Paths (their ends) whose requests carry items of the evaluation; others are bookkeeping."""
+from proctor_harness.adapter.content import Content, Json, JsonObject
+from proctor_harness.adapter.messages import Request
+
+QUESTION_PATHS = ("/completions", "/embeddings", "/responses")
+"""Ends of the paths that ask the model; others are bookkeeping."""
+_DECODER = json.JSONDecoder()
+ITEM_PATHS = ("/completions",)
+"""Ends of the paths whose requests carry items of the evaluation, chat included."""
 
 
-def items(target: str, body: bytes) -> int:
+@lru_cache(256)
+def ends(target: str, paths: tuple[str, ...]) -> bool:
+    """Whether the target's path, without its query, ends in one of these; there are few targets."""
+    return target.partition("?")[0].rstrip("/").endswith(paths)
+
+
+def is_question(request: Request) -> bool:
+    """Whether the model is asked: what interceptors change and the cache keeps."""
+    return request.method == "POST" and ends(request.target, QUESTION_PATHS)
+
+
+def items(target: str, body: Content) -> int:
     """Count the prompts that a request carries: what one answer to it completes."""
-    if not target.partition("?")[0].endswith(ITEM_PATHS):
+    asked = body.object if ends(target, ITEM_PATHS) else None
+    if asked is None:
         return 0
-    try:
-        prompt = json.loads(body).get("prompt")
-    except (ValueError, AttributeError):
-        return 0
-    is_batch = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
-    return len(prompt) if is_batch else 1
+    prompt = asked.get("prompt")
+    # A list of numbers is one prompt, in tokens.
+    if not isinstance(prompt, list) or not prompt or isinstance(prompt[0], int):
+        return 1
+    return len(prompt)
 
 
 def usage(body: bytes) -> dict[str, int] | None:
@@ -29,13 +46,43 @@ def usage(body: bytes) -> dict[str, int] | None:
     if b'"usage"' not in body or start < 0:
         return None
     try:
-        found, _ = json.JSONDecoder().raw_decode(body[start:].decode(errors="replace"))
+        found, _ = _DECODER.raw_decode(body[start:].decode(errors="replace"))
     except ValueError:
         return None
-    return {key: value for key, value in found.items() if isinstance(value, int)}
+    return counts(found)
 
 
-def error_body(status: HTTPStatus, message: str) -> bytes:
-    """Write an error as an OpenAI server would."""
-    error = {"message": message, "type": "upstream_error", "code": status.phrase}
-    return json.dumps({"error": error}).encode()
+def counts(usage: Json) -> dict[str, int]:
+    """The numbers of a `usage` object."""
+    if not isinstance(usage, dict):
+        return {}
+    return {key: value for key, value in usage.items() if type(value) is int}
+
+
+def choices(answer: JsonObject) -> list[JsonObject]:
+    """The answer's choices, as far as they are objects."""
+    found = answer.get("choices")
+    return (
+        [choice for choice in found if isinstance(choice, dict)] if isinstance(found, list) else []
+    )
+
+
+def message(choice: JsonObject) -> JsonObject:
+    """A chat choice's message; empty for a completion's."""
+    found = choice.get("message")
+    return found if isinstance(found, dict) else {}
+
+
+def text(content: Json) -> str:
+    """The words of a message's content, which is a string or a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
+    return ""
+
+
+def usage_of(answer: JsonObject) -> JsonObject:
+    """The answer's `usage`, empty if it has none."""
+    found = answer.get("usage")
+    return found if isinstance(found, dict) else {}

@@ -4,11 +4,14 @@ A harness retries. So a failed request is evidence only while the same question 
 digest of the body) has not been answered by a later attempt.
 """
 
+from collections import Counter
 from enum import StrEnum
 
 from pydantic import Field
 
 from proctor_crds.base import Model
+from proctor_harness.adapter.flags import Flag
+from proctor_harness.adapter.messages import Origin
 from proctor_harness.adapter.traffic import ABANDONED, Exchange
 
 RETRYABLE_CLIENT_ERRORS = frozenset({408, 425, 429})
@@ -23,6 +26,8 @@ class Trouble(StrEnum):
     """The target refused the question (other 4xx): asking again does not help."""
     ABANDONED = "abandoned"
     """The harness left before the answer: it timed out, or it crashed."""
+    ADAPTER = "adapter"
+    """An interceptor failed: neither the model nor the target is to blame."""
 
 
 class Unanswered(Model):
@@ -31,6 +36,15 @@ class Unanswered(Model):
     unavailable: int = 0
     rejected: int = 0
     abandoned: int = 0
+    adapter: int = 0
+
+
+class Flagged(Model):
+    """Items that were answered, and whose answers a harness is likely to misjudge."""
+
+    reasoning_only: int = 0
+    empty: int = 0
+    truncated: int = 0
 
 
 class Snapshot(Model):
@@ -40,9 +54,12 @@ class Snapshot(Model):
     """Items answered."""
     total: int | None = None
     """Items in all, once the harness has said so."""
+    cached: int = 0
+    """Of `done`, those whose answer was stored before."""
     failed: int = 0
     """Requests, retries included, that got no good answer."""
     unanswered: Unanswered = Unanswered()
+    flagged: Flagged = Flagged()
     longest_abandoned_seconds: float = 0.0
     last_error: str | None = None
 
@@ -53,10 +70,12 @@ class Announcement(Model):
     total: int = Field(ge=0)
 
 
-def trouble(status: int) -> Trouble:
+def trouble(status: int, origin: Origin = Origin.TARGET) -> Trouble:
     """Name what a status that is not 2xx means."""
     if status == ABANDONED:
         return Trouble.ABANDONED
+    if origin is Origin.ADAPTER:
+        return Trouble.ADAPTER if status >= 500 else Trouble.REJECTED
     if status >= 500 or status in RETRYABLE_CLIENT_ERRORS:
         return Trouble.UNAVAILABLE
     return Trouble.REJECTED
@@ -68,7 +87,9 @@ class Progress:
     def __init__(self) -> None:
         self.total: int | None = None
         self._done = 0
+        self._cached = 0
         self._failed = 0
+        self._flagged: Counter[Flag] = Counter()
         self._unanswered: dict[tuple[str, str, str], tuple[Trouble, float]] = {}
         self._last_error: str | None = None
 
@@ -77,10 +98,13 @@ class Progress:
         question = (exchange.method, exchange.target, exchange.digest)
         if exchange.answered:
             self._done += exchange.items
+            self._cached += exchange.items if exchange.origin is Origin.CACHE else 0
+            self._flagged.update(exchange.flags)
             self._unanswered.pop(question, None)
             return
         self._failed += 1
-        self._unanswered[question] = (trouble(exchange.status), exchange.seconds)
+        kind = trouble(exchange.status, exchange.origin)
+        self._unanswered[question] = (kind, exchange.seconds)
         # A crashing harness drops its other requests: that must not hide why it crashed.
         if exchange.status != ABANDONED or self._last_error is None:
             where = f"{exchange.method} {exchange.target}: HTTP {exchange.status}"
@@ -94,8 +118,14 @@ class Progress:
             # A long document of a rolling task takes more requests than the estimate says.
             done=self._done if self.total is None else min(self._done, self.total),
             total=self.total,
+            cached=self._cached,
             failed=self._failed,
             unanswered=Unanswered(**{kind.value: kinds.count(kind) for kind in Trouble}),
+            flagged=Flagged(**{_field(flag): n for flag, n in self._flagged.items()}),
             longest_abandoned_seconds=max(abandoned, default=0.0),
             last_error=self._last_error,
         )
+
+
+def _field(flag: Flag) -> str:
+    return flag.name.lower()

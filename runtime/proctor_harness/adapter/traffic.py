@@ -1,6 +1,6 @@
 """The interceptor that watches: each request, once it ends, becomes one `Exchange`.
 
-It copies nothing on the way but references to the chunks, and looks into them only at the end.
+It is the outermost, so that what it counts is what the harness got.
 """
 
 import asyncio
@@ -8,25 +8,36 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import NamedTuple
 
-from proctor_harness.adapter import openai
-from proctor_harness.adapter.messages import Body, BrokenAnswerError, Endpoint, Request, Response
+from proctor_harness.adapter import openai, sse
+from proctor_harness.adapter.content import Content, JsonObject
+from proctor_harness.adapter.flags import Flag, flags
+from proctor_harness.adapter.messages import (
+    BrokenAnswerError,
+    Endpoint,
+    Origin,
+    Request,
+    Response,
+    Stream,
+    primed,
+)
 
-CAPTURE_BYTES = 4 << 20
-"""Of a body larger than this only the first part is looked at."""
+CAPTURED_BYTES = 4 << 20
+"""Of a stream as much is looked at."""
+EXCERPT_CHARACTERS = 500
 
 ABANDONED = 499
 """What nginx calls a request whose client left before the answer came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One finished request."""
 
-    at: datetime
+    ended: float
+    """When, in seconds since the epoch."""
     method: str
     target: str
     status: int
@@ -34,63 +45,18 @@ class Exchange:
     digest: str
     """SHA-256 of the request's body: the same question has the same digest."""
     items: int
-    usage: dict[str, int] | None
-    error: str | None
+    origin: Origin
+    usage: dict[str, int] | None = None
+    flags: frozenset[Flag] = frozenset()
+    error: str | None = None
 
     @property
     def answered(self) -> bool:
-        """Whether the target gave a good answer and the harness received all of it."""
+        """Whether the harness got a good answer, all of it."""
         return 200 <= self.status < 300
 
 
 Sink = Callable[[Exchange], None]
-
-
-@dataclass(slots=True)
-class _Capture:
-    """What passed by, up to a limit."""
-
-    chunks: list[bytes] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, chunk: bytes) -> None:
-        if self.size < CAPTURE_BYTES:
-            self.chunks.append(chunk)
-        self.size += len(chunk)
-
-    async def tee(self, body: Body) -> Body:
-        async with aclosing(body):
-            async for chunk in body:
-                self.add(chunk)
-                yield chunk
-
-    def content(self) -> bytes:
-        return b"".join(self.chunks)
-
-
-@dataclass(slots=True)
-class _Watch:
-    """One request in flight."""
-
-    request: Request
-    at: datetime
-    started: float
-    sent: _Capture = field(default_factory=_Capture)
-    received: _Capture = field(default_factory=_Capture)
-
-    def ended(self, status: int, error: str | None) -> Exchange:
-        sent, received = self.sent.content(), self.received.content()
-        return Exchange(
-            at=self.at,
-            method=self.request.method,
-            target=self.request.target,
-            status=status,
-            seconds=time.perf_counter() - self.started,
-            digest=hashlib.sha256(sent).hexdigest(),
-            items=openai.items(self.request.target, sent),
-            usage=openai.usage(received),
-            error=error or (received[:500].decode(errors="replace") if status >= 400 else None),
-        )
 
 
 class Observer:
@@ -101,28 +67,102 @@ class Observer:
 
     async def __call__(self, request: Request, call_next: Endpoint) -> Response:
         """Pass the request on and watch it to its end."""
-        watch = _Watch(request, datetime.now(UTC), time.perf_counter())
+        watch = _Watch(request, self._sinks, time.perf_counter())
         try:
-            response = await call_next(replace(request, body=watch.sent.tee(request.body)))
+            response = await call_next(request)
         except asyncio.CancelledError:
-            self._tell(watch, ABANDONED, "the client left before the answer began")
+            watch.abandoned()
             raise
-        return replace(response, body=self._watched(watch, response))
+        if isinstance(response.body, Content):
+            watch.answered(response, response.body)
+            return response
+        return replace(response, body=await primed(watch.stream(response, response.body)))
 
-    async def _watched(self, watch: _Watch, response: Response) -> Body:
-        status, error = ABANDONED, "the client left before the answer ended"
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """One request in flight."""
+
+    request: Request
+    sinks: Sequence[Sink]
+    started: float
+
+    async def stream(self, response: Response, body: Stream) -> Stream:
+        """The answer as it arrives; whatever ends it, it is told once."""
+        pieces, size = [], 0
         try:
-            async with aclosing(watch.received.tee(response.body)) as body:
-                async for chunk in body:
-                    yield chunk
-            status, error = response.status, ""
-        except BrokenAnswerError as broken:
-            status, error = HTTPStatus.BAD_GATEWAY, f"the answer broke off: {broken}"
+            async with aclosing(body):
+                yield b""
+                async for piece in body:
+                    if size < CAPTURED_BYTES:
+                        pieces.append(piece)
+                        size += len(piece)
+                    yield piece
+        except BrokenAnswerError as error:
+            self._tell(
+                HTTPStatus.BAD_GATEWAY, Origin.TARGET, error=f"the answer broke off: {error}"
+            )
             raise
-        finally:
-            self._tell(watch, status, error or None)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.abandoned()
+            raise
+        except Exception as error:
+            self._tell(HTTPStatus.INTERNAL_SERVER_ERROR, Origin.ADAPTER, error=str(error))
+            raise
+        self.answered(response, Content(b"".join(pieces)))
 
-    def _tell(self, watch: _Watch, status: int, error: str | None) -> None:
-        exchange = watch.ended(status, error)
-        for sink in self._sinks:
+    def abandoned(self) -> None:
+        """The harness left."""
+        self._tell(ABANDONED, Origin.NOBODY, error="the client left before the answer ended")
+
+    def answered(self, response: Response, body: Content) -> None:
+        """The harness has all of it."""
+        status, origin = response.status, response.origin
+        if status >= 300:
+            said = body.raw[: 4 * EXCERPT_CHARACTERS].decode(errors="replace")
+            self._tell(status, origin, error=said[:EXCERPT_CHARACTERS])
+        elif wrong := sse.error(response.headers, body):
+            self._tell(
+                HTTPStatus.BAD_GATEWAY, origin, error=f"an error in place of an answer: {wrong}"
+            )
+        else:
+            answer = self._answer(response, body)
+            usage = openai.counts(answer.get("usage")) if answer else openai.usage(body.raw)
+            odd = flags(self.request.body.object or {}, answer) if answer else frozenset()
+            self._tell(status, origin, usage=usage or None, odd=odd)
+
+    def _answer(self, response: Response, body: Content) -> JsonObject | None:
+        """The answer, unless it is of log-probabilities: those are long, and have no words."""
+        asked = self.request.body.object if openai.is_question(self.request) else None
+        if asked is None or (asked.get("logprobs") is not None and "messages" not in asked):
+            return None
+        try:
+            return sse.answer(response.headers, body)
+        except ValueError:
+            return None
+
+    def _tell(
+        self,
+        status: int,
+        origin: Origin,
+        *,
+        usage: dict[str, int] | None = None,
+        odd: frozenset[Flag] = frozenset(),
+        error: str | None = None,
+    ) -> None:
+        request = self.request
+        exchange = Exchange(
+            ended=time.time(),
+            method=request.method,
+            target=request.target,
+            status=status,
+            seconds=time.perf_counter() - self.started,
+            digest=hashlib.sha256(request.body.raw).hexdigest(),
+            items=openai.items(request.target, request.body),
+            origin=origin,
+            usage=usage,
+            flags=odd,
+            error=error,
+        )
+        for sink in self.sinks:
             sink(exchange)

@@ -1,123 +1,64 @@
-"""The end of the chain: the target itself, over one pool of kept connections.
+"""The end of the chain: the target, asked with its API key."""
 
-aiohttp rather than httpx, which took 2 to 5 times its CPU time (1.0-2.7 ms a request, not 0.5).
-"""
-
-import asyncio
-from http import HTTPStatus
-
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
+from proctor_harness.adapter.http.incoming import NoAnswerError
+from proctor_harness.adapter.http.pool import Pool
+from proctor_harness.adapter.http.wire import HOP_BY_HOP
 from proctor_harness.adapter.messages import (
-    Body,
-    BrokenAnswerError,
     Headers,
+    Origin,
     Request,
     Response,
+    error_response,
     header,
-    once,
-    read,
 )
-from proctor_harness.adapter.openai import error_body
 
-CONNECT_SECONDS = 10.0
-IDLE_SECONDS = 4.0
-"""Below the 5 s after which common servers close an idle connection, so that none dies in use."""
-
-SMALL_BODY = 1 << 20
-"""Request bodies up to this size leave in one piece with their headers; larger ones stream."""
-
-HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    b"transfer-encoding upgrade".split()
+CLIENTS_OWN = HOP_BY_HOP | frozenset(
+    (b"host", b"authorization", b"accept-encoding", b"content-length", b"expect")
 )
-REPLACED = HOP_BY_HOP | {b"host", b"authorization", b"accept-encoding"}
+"""What the harness says to the adapter, not to the target; above all, a made-up API key."""
+
+
+def from_client(headers: Headers) -> Headers:
+    """The harness's headers, as far as they are meant for the target."""
+    return tuple([pair for pair in headers if pair[0] not in CLIENTS_OWN])
 
 
 class Upstream:
-    """Forwards requests to the target, adding the API key."""
+    """Asks the target once for each call."""
 
-    def __init__(self, url: str, api_key: str | None, timeout_seconds: float) -> None:
-        self._url = url.rstrip("/")
-        self._added = {"accept-encoding": "identity"}  # what we log must be readable
-        if api_key:
-            self._added["authorization"] = f"Bearer {api_key}"
-        # The harness limits the whole request; here only silence is limited.
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_SECONDS, sock_read=timeout_seconds
-        )
-        self._session: aiohttp.ClientSession | None = None
-
-    async def open(self) -> None:
-        """Make the pool; it belongs to the running event loop."""
-        self._session = aiohttp.ClientSession(
-            # How many requests are in flight is the harness's decision.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("user-agent", "content-type", "accept"),
-        )
-
-    async def close(self) -> None:
-        """Close the pool."""
-        if self._session:
-            await self._session.close()
+    def __init__(self, pool: Pool, api_key: str | None, timeout_seconds: float) -> None:
+        self._pool = pool
+        self._authorization = ((b"authorization", f"Bearer {api_key}".encode()),) if api_key else ()
+        self._timeout_seconds = timeout_seconds
 
     async def __call__(self, request: Request) -> Response:
-        """Forward one request; an unreachable target is a 502 or 504 in OpenAI's shape."""
+        """Ask; a target that gives no answer is a 502 or 504 in OpenAI's shape."""
         try:
-            answer = await self._send(request)
+            return await self._pool.send(
+                request.method,
+                request.target,
+                self._headers(request.headers),
+                request.body.raw,
+                self._timeout_seconds,
+            )
         except TimeoutError as error:
-            return self._failed(HTTPStatus.GATEWAY_TIMEOUT, error)
-        except (aiohttp.ClientError, OSError) as error:
-            return self._failed(HTTPStatus.BAD_GATEWAY, error)
-        return Response(answer.status, _end_to_end(answer.raw_headers), _stream(answer))
+            return self._unanswered(504, error)
+        except (NoAnswerError, OSError) as error:
+            return self._unanswered(502, error)
 
-    async def _send(self, request: Request) -> aiohttp.ClientResponse:
-        assert self._session is not None, "open() comes first"  # noqa: S101 - a caller's bug
-        return await self._session.request(
-            request.method,
-            URL(self._url + request.target, encoded=True),
-            headers=self._headers(request.headers),
-            data=await _content(request),
-            allow_redirects=False,
-        )
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()
 
-    def _headers(self, received: Headers) -> CIMultiDict[str]:
-        kept = [
-            (k.decode("latin-1"), v.decode("latin-1")) for k, v in received if k not in REPLACED
-        ]
-        return CIMultiDict(kept + list(self._added.items()))
+    def _headers(self, headers: Headers) -> Headers:
+        # What is logged and stored must be readable.
+        added: Headers = ((b"accept-encoding", b"identity"),)
+        # An interceptor's authorization is meant: it is how gateways are asked.
+        if not header(headers, b"authorization"):
+            added += self._authorization
+        return headers + added
 
-    def _failed(self, status: HTTPStatus, error: Exception) -> Response:
+    def _unanswered(self, status: int, error: Exception) -> Response:
         cause = str(error) or type(error).__name__
-        content = error_body(status, f"no answer from {self._url}: {cause}")
-        length = str(len(content)).encode()
-        headers = ((b"content-type", b"application/json"), (b"content-length", length))
-        return Response(status, headers, once(content))
-
-
-async def _content(request: Request) -> bytes | Body | None:
-    length = header(request.headers, b"content-length")
-    if not length:
-        chunked = header(request.headers, b"transfer-encoding")
-        return request.body if chunked else await read(request.body) or None
-    return await read(request.body) if int(length) <= SMALL_BODY else request.body
-
-
-def _end_to_end(headers: Headers) -> Headers:
-    lower = ((name.lower(), value) for name, value in headers)
-    return tuple((name, value) for name, value in lower if name not in HOP_BY_HOP)
-
-
-async def _stream(answer: aiohttp.ClientResponse) -> Body:
-    try:
-        async for chunk in answer.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as error:
-        raise BrokenAnswerError(str(error) or type(error).__name__) from error
-    finally:
-        answer.close() if not answer.content.is_eof() else answer.release()
+        message = f"no answer from {self._pool.server.authority}: {cause}"
+        return error_response(status, "upstream_error", message, origin=Origin.NOBODY)

@@ -32,6 +32,12 @@ class ModelServer:
     """Completions that succeed before every other one gets `fail_status`."""
     fail_times: int | None = None
     fail_status: int = 500
+    fail_headers: dict[str, str] = field(default_factory=dict)
+    message: dict[str, Any] | None = None
+    """What every chat answer's message holds, in place of the sum."""
+    delay_seconds: float = 0.0
+    in_flight: int = 0
+    most_in_flight: int = 0
     seen: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     cancelled: int = 0
@@ -68,25 +74,53 @@ def generate(tokens: list[int]) -> str:
     return f" {sum(int(n) for n in question.split('+'))}"
 
 
+async def tell_key(request: Request) -> Response:
+    key = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if request.query_params.get("stream"):
+        halves = [f"data: wrong key {key[:7]}", f"{key[7:]}!\n\n"]
+        return StreamingResponse(iter(halves), media_type="text/event-stream")
+    error = {"error": {"message": f"Incorrect API key provided: {key}"}}
+    return JSONResponse(error, 401, {"x-key": key})
+
+
+async def tokenizer_info(_: Request) -> Response:
+    return JSONResponse({"eos_token": EOS, "bos_token": None, "chat_template": None})
+
+
+async def tokenize(request: Request) -> Response:
+    return JSONResponse({"tokens": list((await request.json())["prompt"].encode())})
+
+
 def build(state: ModelServer) -> Starlette:
     async def completions(request: Request) -> Response:
         body = await request.json()
         state.seen.append(body)
         state.headers.append(dict(request.headers))
+        state.in_flight += 1
+        state.most_in_flight = max(state.most_in_flight, state.in_flight)
+        try:
+            await asyncio.sleep(state.delay_seconds)
+        finally:
+            state.in_flight -= 1
         status = state.completion_status()
         if status != 200:
-            return JSONResponse({"error": {"message": "injected"}}, status)
+            error = {"error": {"message": "injected"}}
+            return JSONResponse(error, status, state.fail_headers)
         prompts = as_prompts(body["prompt"])
         choices = [completion(i, p, body) for i, p in enumerate(prompts)]
         usage = {"prompt_tokens": sum(map(len, prompts)), "completion_tokens": len(prompts)}
-        return JSONResponse({"choices": choices, "usage": usage})
+        # No two answers are the same, so that one given twice is seen.
+        return JSONResponse({"id": len(state.seen), "choices": choices, "usage": usage})
 
     async def chat(request: Request) -> Response:
         body = await request.json()
         state.seen.append(body)
-        text = generate(list(body["messages"][-1]["content"].encode()))
-        message = {"role": "assistant", "content": text}
-        return JSONResponse({"choices": [{"index": 0, "message": message}]})
+        state.headers.append(dict(request.headers))
+        said = [message["content"] for message in body["messages"] if message["role"] == "user"]
+        text = generate(list(said[-1].encode()))
+        message = {"role": "assistant", "content": text} | (state.message or {})
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return JSONResponse({"id": len(state.seen), "choices": [choice]})
 
     async def stream(request: Request) -> Response:
         async def events() -> AsyncIterator[str]:
@@ -122,17 +156,12 @@ def build(state: ModelServer) -> Starlette:
         headers |= {"x-target": request.url.path + "?" + request.url.query}
         return Response(content[:1000], int(request.query_params.get("status", "201")), headers)
 
-    async def tokenizer_info(_: Request) -> Response:
-        return JSONResponse({"eos_token": EOS, "bos_token": None, "chat_template": None})
-
-    async def tokenize(request: Request) -> Response:
-        return JSONResponse({"tokens": list((await request.json())["prompt"].encode())})
-
     return Starlette(
         routes=[
             Route("/v1/completions", completions, methods=["POST"]),
             Route("/v1/chat/completions", chat, methods=["POST"]),
             Route("/v1/stream/completions", stream, methods=["POST"]),
+            Route("/v1/tell/completions", tell_key, methods=["POST"]),
             Route("/v1/broken", broken, methods=["POST"]),
             Route("/v1/slow", slow, methods=["POST"]),
             Route("/v1/echo", echo, methods=["GET", "POST", "DELETE"]),

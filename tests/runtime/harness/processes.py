@@ -20,6 +20,8 @@ class AdapterProcess:
     process: "subprocess.Popen[bytes]"
     port: int
     artifacts: Path
+    output: Path
+    """What it printed."""
 
     @property
     def url(self) -> str:
@@ -33,6 +35,11 @@ class AdapterProcess:
     def stop(self) -> int:
         self.process.terminate()
         return self.process.wait(5)
+
+    def kill(self) -> None:
+        """End it where it stands."""
+        self.process.kill()
+        self.process.wait(5)
 
     def log(self) -> list[dict[str, Any]]:
         """The per-item log; stop the adapter first, which writes what is pending."""
@@ -50,6 +57,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def adapter(upstream: str, artifacts: Path, **env: str) -> Iterator[AdapterProcess]:
     port = free_port()
+    output = artifacts.with_name(f"{artifacts.name}.{port}.log")
     environ = os.environ | {
         "UPSTREAM_URL": upstream,
         "PORT_ADAPTER": str(port),
@@ -57,14 +65,19 @@ def adapter(upstream: str, artifacts: Path, **env: str) -> Iterator[AdapterProce
         "MOUNT_ARTIFACTS": str(artifacts),
         **env,
     }
-    with subprocess.Popen(
-        [sys.executable, "-m", "proctor_harness.adapter"], env=environ
-    ) as process:
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(
+            [sys.executable, "-m", "proctor_harness.adapter"], env=environ, stderr=file, stdout=file
+        ) as process,
+    ):
         try:
             wait_for(f"http://127.0.0.1:{port}/healthz")
-            yield AdapterProcess(process, port, artifacts)
+            yield AdapterProcess(process, port, artifacts, output)
         finally:
             process.kill()
+            process.wait()
+            sys.stderr.write(output.read_text(errors="replace"))
 
 
 def wait_for(url: str) -> None:

@@ -48,8 +48,17 @@ def test_last_words(output: str, words: str) -> None:
             1,
         ),
         (Snapshot(failed=7), "HarnessFailed", 1),
+        (Snapshot(unanswered=Unanswered(adapter=1)), "HarnessFailed", 1),
     ],
-    ids=["no adapter", "5xx", "4xx", "timed out", "dropped by a crash", "all answered"],
+    ids=[
+        "no adapter",
+        "5xx",
+        "4xx",
+        "timed out",
+        "dropped by a crash",
+        "all answered",
+        "interceptor",
+    ],
 )
 def test_the_adapter_knows_whose_fault_it_is(
     evidence: Snapshot | None, reason: str, exit_code: int
@@ -70,6 +79,9 @@ def test_the_targets_words_are_quoted() -> None:
 def test_open_questions_forbid_a_score() -> None:
     assert unreachable(Snapshot(), 10) is None
     assert unreachable(Snapshot(unanswered=Unanswered(unavailable=1)), 10) is not None
+    failed = unreachable(Snapshot(unanswered=Unanswered(adapter=2), last_error="reasoning: x"), 10)
+    assert failed is not None
+    assert "the adapter failed 2 requests; last: reasoning: x" in failed.failure.message
 
 
 def test_a_long_message_is_clipped_at_a_character() -> None:

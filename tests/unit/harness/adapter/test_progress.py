@@ -1,21 +1,22 @@
-from datetime import UTC, datetime
 from typing import Any
 
-from proctor_harness.adapter.progress import Progress, Unanswered, trouble
+from proctor_harness.adapter.flags import Flag
+from proctor_harness.adapter.messages import Origin
+from proctor_harness.adapter.metrics import Metrics
+from proctor_harness.adapter.progress import Flagged, Progress, Snapshot, Unanswered, trouble
 from proctor_harness.adapter.traffic import ABANDONED, Exchange
 
 
 def exchange(**changes: Any) -> Exchange:
     default: dict[str, Any] = {
-        "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "ended": 1_767_225_600.0,
         "method": "POST",
         "target": "/v1/completions",
         "status": 200,
         "seconds": 0.5,
         "digest": "a",
         "items": 1,
-        "usage": None,
-        "error": None,
+        "origin": Origin.TARGET,
     }
     return Exchange(**default | changes)
 
@@ -58,6 +59,35 @@ def test_done_never_exceeds_the_total() -> None:
     progress = recorded(exchange(items=5))
     progress.total = 4
     assert progress.snapshot().done == 4
+
+
+def test_a_stored_answer_is_progress_and_told_apart() -> None:
+    snapshot = recorded(exchange(items=2, origin=Origin.CACHE), exchange()).snapshot()
+    assert (snapshot.done, snapshot.cached) == (3, 2)
+
+
+def test_the_adapters_own_failures_are_counted_apart() -> None:
+    failed = exchange(status=500, origin=Origin.ADAPTER, error="interceptor reasoning: x")
+    snapshot = recorded(failed, exchange(status=429, origin=Origin.ADAPTER, digest="b")).snapshot()
+    assert snapshot.unanswered == Unanswered(adapter=1, rejected=1)
+    assert snapshot.done == 0
+
+
+def test_odd_answers_are_done_and_flagged() -> None:
+    odd = exchange(flags=frozenset({Flag.REASONING_ONLY, Flag.TRUNCATED}))
+    snapshot = recorded(odd, exchange(flags=frozenset({Flag.EMPTY}))).snapshot()
+    assert snapshot.done == 2
+    assert snapshot.flagged == Flagged(reasoning_only=1, truncated=1, empty=1)
+
+
+def test_metrics_count_tokens_only_where_they_were_paid_for() -> None:
+    metrics = Metrics()
+    for origin in (Origin.TARGET, Origin.CACHE):
+        metrics.record(exchange(origin=origin, usage={"prompt_tokens": 5}, flags={Flag.EMPTY}))
+    text = metrics.exposition(Snapshot(done=2))
+    assert 'proctor_adapter_tokens_total{kind="prompt_tokens"} 5\n' in text
+    assert 'proctor_adapter_answers_total{origin="cache"} 1\n' in text
+    assert 'proctor_adapter_flagged_total{flag="empty"} 2\n' in text
 
 
 def test_trouble() -> None:

@@ -1,9 +1,10 @@
 import json
-from http import HTTPStatus
 
 import pytest
 
-from proctor_harness.adapter.openai import error_body, items, usage
+from proctor_harness.adapter.content import Content
+from proctor_harness.adapter.messages import Request
+from proctor_harness.adapter.openai import is_question, items, text, usage
 
 
 @pytest.mark.parametrize(
@@ -11,7 +12,7 @@ from proctor_harness.adapter.openai import error_body, items, usage
     [
         ("/v1/completions", {"prompt": "text"}, 1),
         ("/v1/completions?x=1", {"prompt": ["a", "b"]}, 2),
-        ("/v1/completions", {"prompt": [1, 2, 3]}, 1),
+        ("/v1/completions/", {"prompt": [1, 2, 3]}, 1),
         ("/v1/completions", {"prompt": [[1], [2, 3]]}, 2),
         ("/v1/completions", {"prompt": []}, 1),
         ("/v1/chat/completions", {"messages": []}, 1),
@@ -20,11 +21,25 @@ from proctor_harness.adapter.openai import error_body, items, usage
     ],
 )
 def test_items(target: str, body: object, expected: int) -> None:
-    assert items(target, json.dumps(body).encode()) == expected
+    assert items(target, Content(json.dumps(body).encode())) == expected
 
 
 def test_what_is_not_json_has_no_items() -> None:
-    assert items("/v1/completions", b"\xff") == 0
+    assert items("/v1/completions", Content(b"\xff")) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "expected"),
+    [
+        ("POST", "/v1/chat/completions", True),
+        ("POST", "/v1/completions?a=/models", True),
+        ("POST", "/v1/embeddings/", True),
+        ("GET", "/v1/completions", False),
+        ("POST", "/tokenize?x=/completions", False),
+    ],
+)
+def test_questions(method: str, target: str, expected: bool) -> None:
+    assert is_question(Request(method, target, (), Content(b""))) is expected
 
 
 @pytest.mark.parametrize(
@@ -43,6 +58,6 @@ def test_usage(body: bytes, expected: dict[str, int] | None) -> None:
     assert usage(body) == expected
 
 
-def test_an_error_has_openais_shape() -> None:
-    error = json.loads(error_body(HTTPStatus.BAD_GATEWAY, "why"))["error"]
-    assert error == {"message": "why", "type": "upstream_error", "code": "Bad Gateway"}
+def test_text_is_a_string_or_parts() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "image_url"}, {"text": None}, {"text": "b"}]
+    assert [text(content) for content in ("a", parts, None, 3)] == ["a", "ab", "", ""]

@@ -1,0 +1,53 @@
+"""How a request fails: loudly, and so that no client takes its end for the model's answer."""
+
+import logging
+from functools import partial
+
+from proctor_harness.adapter.content import Content
+from proctor_harness.adapter.errors import InterceptorError, RefusedError
+from proctor_harness.adapter.logs import shown_body, shown_headers
+from proctor_harness.adapter.messages import (
+    BrokenAnswerError,
+    Endpoint,
+    Origin,
+    Request,
+    Response,
+    error_response,
+)
+from proctor_harness.adapter.rewrite import watched
+
+logger = logging.getLogger(__name__)
+
+
+async def fail_closed(request: Request, call_next: Endpoint) -> Response:
+    """The interceptor that makes an answer of whatever ended a request."""
+    try:
+        return await call_next(request)
+    except InterceptorError as error:
+        logger.exception("%s %s", request.method, request.target)
+        return error_response(500, "adapter_error", str(error), "interceptor_failed")
+    except BrokenAnswerError as error:
+        message = f"the answer broke off: {error}"
+        return error_response(502, "upstream_error", message, origin=Origin.NOBODY)
+    except RefusedError as error:
+        kind = "adapter_error" if error.status >= 500 else "invalid_request_error"
+        return error_response(error.status, kind, str(error), error.code)
+
+
+async def log_failed(request: Request, call_next: Endpoint) -> Response:
+    """The interceptor that logs question and answer of what failed."""
+    response = await call_next(request)
+    return response if response.status < 400 else await watched(response, partial(_log, request))
+
+
+def _log(request: Request, response: Response, body: Content) -> None:
+    logger.error(
+        "failed request %s %s headers=%s body=%s response %d headers=%s body=%s",
+        request.method,
+        request.target,
+        shown_headers(request.headers),
+        shown_body(request.body),
+        response.status,
+        shown_headers(response.headers),
+        shown_body(body),
+    )

@@ -1,0 +1,93 @@
+"""What the pod tells the adapter, by its environment."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError
+from proctor_harness.adapter.http.pool import Server
+from proctor_harness.adapter.interceptors import endpoint
+from proctor_harness.adapter.load import document, load
+
+TIMEOUT_SECONDS = 3600.0
+"""For one attempt, where nobody says: the harness gives up long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment, parsed."""
+
+    bind_address: str
+    port: int
+    artifacts: Path
+    url: str
+    """The target; empty if the configuration must name it."""
+    api_key: str | None
+    timeout_seconds: float
+    identity: str
+    """Stands for the model that answers."""
+    session: str
+    """One start of the harness: the pod, where it is told, else this process."""
+    repeat: int
+    config: AdapterConfig
+
+
+def settings(environ: Mapping[str, str]) -> Settings:
+    """Parse the environment; raises ConfigurationError."""
+    url, identity = environ.get("UPSTREAM_URL", ""), environ.get("MODEL_IDENTITY")
+    text = environ.get("ADAPTER_CONFIG")
+    # Stored answers are given again only where it is known whose they are: an address may be
+    # another model's tomorrow. Whoever configures the cache is taken to know.
+    found = document(text) if text else {"use_caching": identity is not None}
+    return Settings(
+        bind_address=environ.get("BIND_ADDRESS", "127.0.0.1"),
+        port=number(environ, "PORT_ADAPTER", 9100),
+        artifacts=Path(environ["MOUNT_ARTIFACTS"]),
+        url=url,
+        api_key=environ.get("API_KEY") or None,
+        timeout_seconds=float(environ.get("UPSTREAM_TIMEOUT_SECONDS", TIMEOUT_SECONDS)),
+        identity=identity or url,
+        session=environ.get("SESSION") or uuid.uuid4().hex,
+        repeat=number(environ, "REPEAT_INDEX", 0),
+        config=load(found, environ["MOUNT_ARTIFACTS"]),
+    )
+
+
+def number(environ: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number of the environment; raises ConfigurationError."""
+    value = environ.get(name, str(default))
+    if not value.isdigit():
+        raise ConfigurationError([f"{name}={value!r}: give a whole number"])
+    return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom to ask, and by what right."""
+
+    server: Server
+    url: str
+    api_key: str | None
+    timeout_seconds: float
+
+
+def target(given: Settings, config: endpoint.Config) -> Target:
+    """The target of the environment, else of the configuration; raises ConfigurationError.
+
+    Both may not name it: the run's target is what its status says it is.
+    """
+    key = config.api_key.get_secret_value() if config.api_key else None
+    for name, own, other in (
+        ("upstream_url", given.url, config.upstream_url),
+        ("api_key", given.api_key, key),
+    ):
+        if own and other and own != other:
+            raise ConfigurationError([f"endpoint.{name}: the run has one of its own: leave it out"])
+    url = given.url or config.upstream_url or ""
+    try:
+        server = Server.at(url)
+    except ValueError as error:
+        raise ConfigurationError([f"UPSTREAM_{error}"]) from error
+    timeout = config.request_timeout or given.timeout_seconds
+    return Target(server, url, given.api_key or key, timeout)

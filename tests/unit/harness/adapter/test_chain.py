@@ -1,0 +1,226 @@
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proctor_harness.adapter import chain
+from proctor_harness.adapter.configuration import ConfigurationError
+from proctor_harness.adapter.interceptors import INTERCEPTORS
+from proctor_harness.adapter.load import load
+from proctor_harness.adapter.messages import Origin, Response, compose
+from tests.unit.harness.adapter.asking import Target, body, question, site
+
+USERS = '''
+from proctor_harness.adapter.configuration import InterceptorConfig
+from proctor_harness.adapter.rewrite import change_answer
+
+class Config(InterceptorConfig):
+    """Its fields."""
+    word: str = "moo"
+
+def build(config, site):
+    return change_answer(lambda answer: {**answer, "said": config.word})
+'''
+BROKEN = USERS.replace('{**answer, "said": config.word}', 'answer["nothing"]')
+
+
+async def ask(document: dict[str, Any], root: Path, target: Target, **asked: Any) -> Response:
+    config = load(document)
+    interceptors = chain.build(config, chain.links(config), site(root))
+    request = question({"messages": [{"role": "user", "content": "2+2?"}], **asked})
+    return await compose(interceptors, target)(request)
+
+
+def names(document: dict[str, Any]) -> list[str]:
+    return [link.name for link in chain.links(load(document))]
+
+
+def test_what_asks_the_target_comes_last_with_the_cache_before_it() -> None:
+    listed = ["caching", "nvcf_request", "endpoint", "response_stats", "reasoning"]
+    expected = ["response_stats", "reasoning", "endpoint", "caching", "nvcf_request"]
+    assert names({"interceptors": listed}) == expected
+
+
+def test_the_last_of_the_list_sees_an_answer_first() -> None:
+    assert names({"interceptors": ["reasoning", "streaming"]})[:2] == ["reasoning", "streaming"]
+
+
+def test_what_is_not_enabled_is_left_out() -> None:
+    entry = {"name": "log_tokens", "enabled": False}
+    assert names({"interceptors": [entry, "endpoint"]}) == ["endpoint"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (["endpoint", "reasonning"], "interceptors.1.name='reasonning': .*did you mean reasoning"),
+        (
+            [{"name": "request_logging", "config": {"max_request": 1}}],
+            "interceptors.0.config.max_request: unknown field; did you mean max_requests",
+        ),
+        ([{"name": "system_message"}], "interceptors.0.config.system_message=.*required"),
+        ([{"name": "turn_counter", "config": {"interval": 0}}], "interval=0"),
+        (["caching", "caching", "endpoint"], "only once"),
+        ([{"name": "caching", "config": {"log_level": "LOUD"}}], "log_level='LOUD'"),
+    ],
+)
+def test_a_mistake_is_found_before_the_first_request(entries: list[Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        names({"interceptors": entries})
+
+
+def test_a_wrong_key_is_not_printed() -> None:
+    endpoint = {"name": "endpoint", "config": {"api_key": ["sk-canary"]}}
+    with pytest.raises(ConfigurationError) as raised:
+        names({"interceptors": [endpoint]})
+    assert "api_key=[redacted]" in str(raised.value)
+    assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize("hook", ["post_eval_repport", "caching_report"])
+def test_an_unknown_hook_is_refused(hook: str, tmp_path: Path) -> None:
+    config = load({"interceptors": ["endpoint"], "post_eval_hooks": [hook]})
+    with pytest.raises(ConfigurationError, match=r"post_eval_hooks.0.name=.*post_eval_report"):
+        chain.build(config, chain.links(config), site(tmp_path))
+
+
+def test_an_interceptor_that_has_an_end_of_its_own_may_be_listed_as_hook(tmp_path: Path) -> None:
+    config = load({"interceptors": ["endpoint"], "post_eval_hooks": ["response_stats"]})
+    assert len(chain.build(config, chain.links(config), site(tmp_path))) == 2
+
+
+@pytest.mark.parametrize("name", sorted(INTERCEPTORS))
+def test_every_interceptor_says_what_its_fields_mean(name: str) -> None:
+    for field, info in INTERCEPTORS[name].Config.model_fields.items():
+        assert info.description, field
+
+
+async def test_your_own_interceptor_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "cow.py").write_text(USERS)
+    (tmp_path / "_shared.py").write_text("raise SystemExit")
+    document = {
+        "discovery": {"dirs": [str(tmp_path)]},
+        "interceptors": [{"name": "cow", "config": {"word": "muh"}}, "endpoint"],
+    }
+    assert body(await ask(document, tmp_path, Target()))["said"] == "muh"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "words"),
+    [
+        ("cow", "x = ", "cow.py: cannot be imported: SyntaxError"),
+        ("cow", "x = 1", "cow.py needs a class Config"),
+        ("cow", USERS.replace("build", "make"), "cow.py needs a function build"),
+        ("caching", USERS, "'caching' is taken: set NAME"),
+    ],
+)
+def test_a_file_that_is_no_interceptor_is_refused(
+    name: str, source: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{name}.py").write_text(source)
+    with pytest.raises(ConfigurationError, match=words):
+        names({"discovery": {"dirs": [str(tmp_path)]}, "interceptors": ["endpoint"]})
+
+
+@pytest.mark.parametrize(
+    ("discovery", "words"),
+    [
+        ({"dirs": ["/no/where"]}, r"discovery.dirs.0='/no/where': is no directory"),
+        ({"modules": ["no_such.module"]}, "discovery.modules.0='no_such.module': cannot be imp"),
+        ({"modules": ["json"]}, "needs a class Config"),
+    ],
+)
+def test_a_place_without_interceptors_is_refused(discovery: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        names({"discovery": discovery, "interceptors": ["endpoint"]})
+
+
+async def test_a_module_may_name_its_interceptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stable_of_tests.py").write_text(f'NAME = "cow"\n{USERS}')
+    monkeypatch.syspath_prepend(tmp_path)
+    document = {"discovery": {"modules": ["stable_of_tests"]}, "interceptors": ["cow", "endpoint"]}
+    assert body(await ask(document, tmp_path, Target()))["said"] == "moo"
+
+
+async def test_a_failing_interceptor_fails_the_request(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fail closed: an answer that was not treated as configured does not reach the harness."""
+    (tmp_path / "cow.py").write_text(BROKEN)
+    document = {"discovery": {"dirs": [str(tmp_path)]}, "interceptors": ["cow", "endpoint"]}
+    response = await ask(document, tmp_path, Target())
+    assert (response.status, response.origin) == (500, Origin.ADAPTER)
+    error = body(response)["error"]
+    assert (error["type"], error["code"]) == ("adapter_error", "interceptor_failed")
+    assert error["message"] == "interceptor cow: 'nothing'"
+    assert "KeyError" in caplog.text
+
+
+async def test_the_failing_interceptor_is_named_and_not_those_around_it(tmp_path: Path) -> None:
+    system = {"name": "system_message", "config": {"system_message": "x"}}
+    document = {"interceptors": ["finish_reason", system, "response_stats", "endpoint"]}
+    response = await ask(document, tmp_path, Target(), messages="none")
+    assert "interceptor system_message" in body(response)["error"]["message"]
+
+
+async def test_failed_requests_may_be_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    quiet, loud = {"interceptors": ["endpoint"]}, {"log_failed_requests": True}
+    await ask(quiet, tmp_path, Target([500]))
+    await ask(quiet | loud, tmp_path, Target())
+    assert "failed request" not in caplog.text
+    await ask(quiet | loud, tmp_path, Target([500]))
+    assert "failed request POST /v1/chat/completions" in caplog.text
+    assert '{"error": {"message": "no"}}' in caplog.text
+
+
+def test_a_log_level_is_the_interceptors_own(tmp_path: Path) -> None:
+    entry = {"name": "log_tokens", "config": {"log_level": "ERROR"}}
+    config = load({"interceptors": [entry, "endpoint"]})
+    chain.build(config, chain.links(config), site(tmp_path))
+    package = "proctor_harness.adapter.interceptors"
+    assert logging.getLogger(f"{package}.log_tokens").level == logging.ERROR
+    assert logging.getLogger(f"{package}.caching").level != logging.ERROR
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"headers_to_add": {"x-route": "a"}}, {"headers_to_add": {"x-route": "b"}}),
+        ({"headers_to_remove": ["accept"]}, {}),
+    ],
+)
+def test_headers_that_change_the_question_are_known_to_the_cache(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    def unseen(config: dict[str, Any]) -> list[Any]:
+        entries = [{"name": "payload_modifier", "config": config}, "endpoint"]
+        return chain.unseen(chain.links(load({"interceptors": entries})))
+
+    assert unseen(one) != unseen(other)
+
+
+def test_what_changes_only_answers_is_not(tmp_path: Path) -> None:
+    def unseen(*entries: Any) -> list[Any]:
+        return chain.unseen(chain.links(load({"interceptors": [*entries, "endpoint"]})))
+
+    assert unseen("reasoning", "log_tokens") == unseen()
+    (tmp_path / "cow.py").write_text(USERS)
+    document = {"discovery": {"dirs": [str(tmp_path)]}, "interceptors": ["cow", "endpoint"]}
+    assert chain.unseen(chain.links(load(document))) != unseen()
+
+
+def test_only_what_is_asked_for_stands_before_the_target() -> None:
+    def around(api_key: str | None = None, **config: Any) -> list[str]:
+        links = chain.links(load({"interceptors": [{"name": "endpoint", "config": config}]}))
+        found = chain.around_target(chain.target(links), api_key)
+        return [type(one).__name__ for one in found]
+
+    assert around() == around("EMPTY") == []
+    everything = around("sk-0123456789abc", max_retries=1, max_concurrent=1)
+    assert everything == ["Redaction", "Retry", "Limit"]
+    assert around(total_timeout=1) == ["Retry"]
