@@ -1,8 +1,8 @@
 """`python -m bench.adapter_load PORT CONCURRENCY SECONDS FIRST [CYCLE]`: closed-loop load.
 
 Each connection asks, waits for the answer, and asks again. A question has 700 bytes, and each is
-another: a counter that starts at FIRST stands in it. With CYCLE the questions have a seed, and after
-so many they are asked anew. It prints one JSON object: requests per second, milliseconds of
+another: a counter that starts at FIRST stands in it. With CYCLE the questions have a seed, and
+after so many they are asked anew. It prints one JSON object: requests per second, milliseconds of
 latency at the median and at the 99th percentile, and how busy the generator itself was.
 """
 
