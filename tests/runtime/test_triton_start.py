@@ -116,6 +116,7 @@ class FailingServer:
     """In a server's place: fails to start."""
 
     error: Exception
+    written: str = ""
     runs: int = 0
     stops: int = 0
 
@@ -126,6 +127,9 @@ class FailingServer:
     def stop(self) -> None:
         self.stops += 1
 
+    def log(self) -> str:
+        return self.written
+
 
 def test_another_failure_is_raised_at_once() -> None:
     server = FailingServer(OSError("no space left on device"))
@@ -134,9 +138,18 @@ def test_another_failure_is_raised_at_once() -> None:
     assert (server.runs, server.stops) == (1, 1)
 
 
-def test_a_machine_that_stays_too_slow_is_given_up_in_time() -> None:
-    late = RuntimeError("load failed: ... in get_config_from_handshake_server: TimeoutError")
-    server = FailingServer(late)
+LATE = "in get_config_from_handshake_server: TimeoutError"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        FailingServer(RuntimeError(f"load failed: {LATE}")),
+        FailingServer(RuntimeError("load failed: connection closed"), f"{LATE}\nSignal (6)"),
+    ],
+    ids=["Triton says so", "Triton breaks of it"],
+)
+def test_a_machine_that_stays_too_slow_is_given_up_in_time(server: FailingServer) -> None:
     with pytest.raises(RuntimeError, match="load failed"):
         started(lambda: server, seconds=0.05)
     assert server.runs == server.stops > 1

@@ -72,6 +72,11 @@ class TritonServer:
         """Tell whether the process runs."""
         return bool(self._triton.is_alive())
 
+    def log(self) -> str:
+        """Return what the process has written, also after its end."""
+        process = self._triton._triton_server  # pytriton keeps it to itself
+        return str(process.logs()) if process else ""
+
 
 def started(make: Callable[[], TritonServer], seconds: float = START_SECONDS) -> TritonServer:
     """Start a server that `make` makes; raise what went wrong if none starts in time.
@@ -92,7 +97,8 @@ def run_once(server: TritonServer, *, final: bool) -> TritonServer | None:
         server.run()
     except Exception:
         server.stop()
-        if final or HANDSHAKE not in traceback.format_exc():
+        # Triton tells us of a failure in one of its processes, unless it breaks of it itself.
+        if final or HANDSHAKE not in traceback.format_exc() + server.log():
             raise
         return None
     return server
