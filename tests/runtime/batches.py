@@ -11,6 +11,7 @@ from proctor_runtime.engine.protocol import (
     GenerateRequest,
     Sampling,
     ScoredToken,
+    ScoredTokens,
 )
 
 PROMPTS = [tuple(range(5, 5 + length)) for length in (1, 3, 9, 17, 30)]
@@ -32,17 +33,17 @@ def run(engine: Any, requests: Sequence[GenerateRequest]) -> list[Completion]:
 def collect(decoding: Decoding, count: int) -> list[Completion]:
     """Put a batch's events together, and see that none comes after the end."""
     tokens: list[list[ScoredToken]] = [[] for _ in range(count)]
-    prompts: list[tuple[ScoredToken, ...]] = [() for _ in range(count)]
+    prompts = [ScoredTokens() for _ in range(count)]
     finishes: dict[int, Any] = {}
     for events in decoding:
-        for event in events:
-            assert event.index not in finishes
-            tokens[event.index] += [event.token] if event.token else []
-            prompts[event.index] = prompts[event.index] or event.prompt
+        for index, event in events:
+            assert index not in finishes
+            tokens[index] += [event.token] if event.token else []
+            prompts[index] = prompts[index] or event.prompt
             if event.finish:
-                finishes[event.index] = event.finish
+                finishes[index] = event.finish
     return [
-        Completion(tokens=tuple(tokens[i]), prompt=prompts[i], finish=finishes[i])
+        Completion(tokens=ScoredTokens.of(tokens[i]), prompt=prompts[i], finish=finishes[i])
         for i in range(count)
     ]
 
@@ -61,6 +62,6 @@ def ids(completion: Completion) -> list[int]:
 
 def assert_close(one: Completion, other: Completion) -> None:
     assert ids(one) == ids(other)
-    for a, b in zip(one.prompt + one.tokens, other.prompt + other.tokens, strict=True):
+    for a, b in zip([*one.prompt, *one.tokens], [*other.prompt, *other.tokens], strict=True):
         assert a.token == b.token
         assert a.logprob == pytest.approx(b.logprob, abs=1e-5)

@@ -152,9 +152,9 @@ def test_requests_stop_by_themselves_and_on_demand(engine: Any) -> None:
     decoding = engine.start([generation(PROMPTS[0], new=50), longer])
     lengths = [0, 0]
     for events in decoding:
-        for event in events:
-            lengths[event.index] += 1
-            if event.index == 0 and lengths[0] == 3:
+        for index, _ in events:
+            lengths[index] += 1
+            if index == 0 and lengths[0] == 3:
                 decoding.stop(0)
     assert lengths == [3, 10]
 

@@ -10,6 +10,7 @@ from proctor_runtime.engine.protocol import (
     EngineInfo,
     GenerateRequest,
     ScoredToken,
+    ScoredTokens,
     TokenEvent,
 )
 
@@ -71,13 +72,13 @@ class FakeDecoding:
         """Stop one request."""
         self.stopped.add(index)
 
-    def __iter__(self) -> Iterator[Sequence[TokenEvent]]:
+    def __iter__(self) -> Iterator[Sequence[tuple[int, TokenEvent]]]:
         """Step until all are finished."""
         sequences = [FakeSequence(self.engine, request) for request in self.requests]
         while alive := [i for i in range(len(sequences)) if i not in self.stopped]:
             time.sleep(self.engine.step_seconds)
-            events = [sequences[i].step(i) for i in alive]
-            self.stopped.update(event.index for event in events if event.finish)
+            events = [(i, sequences[i].step()) for i in alive]
+            self.stopped.update(i for i, event in events if event.finish)
             yield events
 
 
@@ -90,22 +91,28 @@ class FakeSequence:
         self.tokens = list(request.prompt)
         self.random = random.Random(request.sampling.seed)  # noqa: S311 - sampling, not secrets
 
-    def step(self, index: int) -> TokenEvent:
+    def step(self) -> TokenEvent:
         """Add a token, unless none is wanted."""
         made = len(self.tokens) - len(self.request.prompt)
-        prompt = self.score_prompt() if self.request.prompt_logprobs and not made else ()
+        wanted = self.request.prompt_logprobs and not made
+        prompt = ScoredTokens.of(self.score_prompt() if wanted else ())
         if self.request.max_new_tokens == 0:
-            return TokenEvent(index=index, prompt=prompt, finish="length")
+            return TokenEvent(prompt=prompt, finish="length")
         previous, token = self.tokens[-1], self.pick()
         self.tokens.append(token)
         scored = self.engine.score(previous, token, self.request.top_logprobs)
         finish = self.request.finish_with(token, made + 1)
-        return TokenEvent(index=index, token=scored, prompt=prompt, finish=finish)
+        stop = token if finish == "stop" else None
+        return TokenEvent(token=scored, prompt=prompt, finish=finish, stop=stop)
 
     def pick(self) -> int:
         """Pick the successor, or one near it when sampling."""
         spread = self.random.randrange(4) if self.request.sampling.temperature else 0
-        return (self.tokens[-1] + 1 + spread) % self.engine.vocab_size
+        token = (self.tokens[-1] + 1 + spread) % self.engine.vocab_size
+        made = len(self.tokens) - len(self.request.prompt)
+        while made + 1 < self.request.min_new_tokens and token in self.request.stop_ids:
+            token = (token + 1) % self.engine.vocab_size
+        return token
 
     def score_prompt(self) -> tuple[ScoredToken, ...]:
         """Score the prompt; its first token has no probability."""

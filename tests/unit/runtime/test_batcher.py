@@ -13,9 +13,13 @@ from proctor_runtime.engine.batcher import Batcher, Limits, Pending, found_stop,
 from proctor_runtime.engine.fake import FakeDecoding, FakeEngine
 from proctor_runtime.engine.protocol import (
     EngineDeadError,
+    EngineStats,
     GenerateRequest,
+    QueueFullError,
     Sampling,
     ScoredToken,
+    ScoredTokens,
+    TokenEvent,
 )
 
 
@@ -197,3 +201,71 @@ def test_a_cancelled_request_is_dropped() -> None:
     assert cancelled.cancel()
     batcher.close()
     assert sum(engine.batch_sizes) == 1
+
+
+def test_every_token_is_told_as_it_is_made() -> None:
+    batcher = running()
+    events: list[TokenEvent] = []
+    completion = batcher.submit(request(new=3), events.append).result(5)
+    assert [event.token for event in events] == list(completion.tokens)
+    assert [event.finish for event in events] == [None, None, "length"]
+    batcher.close()
+
+
+def test_a_running_request_can_be_cancelled() -> None:
+    batcher = running(FakeEngine(step_seconds=0.01, max_sequence_length=10_000))
+    begun = threading.Event()
+    told = 0
+
+    def on_event(_: TokenEvent) -> None:
+        nonlocal told
+        told += 1
+        begun.set()
+
+    future = batcher.submit(request(new=9_000), on_event)
+    assert begun.wait(5)
+    assert future.cancel()
+    batcher.close()
+    assert told < 1000
+
+
+def test_a_full_queue_refuses() -> None:
+    batcher = Batcher(FakeEngine(), decode=text_of, limits=Limits(waiting=2))
+    for _ in range(2):
+        batcher.submit(request())
+    with pytest.raises(QueueFullError, match="2 requests are waiting, and 2 may"):
+        batcher.submit(request())
+    assert batcher.stats().waiting == 2
+    batcher.start()
+    batcher.close()
+    assert batcher.stats() == EngineStats(prompt_tokens=8, generation_tokens=6)
+
+
+def test_a_completion_says_which_stop_it_met() -> None:
+    batcher = running()
+    start = ord("a") - 1
+    by_text = GenerateRequest(prompt=(start,), max_new_tokens=50, stop_texts=("zz", "cd"))
+    by_id = GenerateRequest(prompt=(start,), max_new_tokens=50, stop_ids=(ord("c"),))
+    assert batcher.submit(by_text).result(5).stop == "cd"
+    assert batcher.submit(by_id).result(5).stop == ord("c")
+    batcher.close()
+
+
+def test_nothing_stops_a_request_before_its_least_length() -> None:
+    batcher = running()
+    start = ord("a") - 1
+    asked = GenerateRequest(
+        prompt=(start,), max_new_tokens=9, min_new_tokens=4, stop_texts=("c",), stop_ids=(98,)
+    )
+    completion = batcher.submit(asked).result(5)
+    assert text_of(completion.tokens.tokens) == "acdefghij"
+    assert completion.finish == "length"
+    batcher.close()
+
+
+def test_columns_are_a_sequence_of_scored_tokens() -> None:
+    rows = [ScoredToken(1, None), ScoredToken(2, -0.5, ((2, -0.5), (3, -1.0)))]
+    columns = ScoredTokens.of(rows)
+    assert list(columns) == rows
+    assert list(columns[1:]) == rows[1:]
+    assert columns.logprobs == (None, -0.5)

@@ -15,7 +15,12 @@ from proctor_runtime.engine.megatron.padding import LeftPadded, right_padded
 from proctor_runtime.engine.megatron.ranks import Ranks
 from proctor_runtime.engine.megatron.sampling import Sampler
 from proctor_runtime.engine.megatron.scoring import score_tokens
-from proctor_runtime.engine.protocol import GenerateRequest, ScoredToken, TokenEvent
+from proctor_runtime.engine.protocol import (
+    GenerateRequest,
+    ScoredToken,
+    ScoredTokens,
+    TokenEvent,
+)
 
 
 class MegatronDecoding:
@@ -33,14 +38,14 @@ class MegatronDecoding:
         """Stop one request before the next step."""
         self.stopped.add(index)
 
-    def __iter__(self) -> Iterator[Sequence[TokenEvent]]:
+    def __iter__(self) -> Iterator[Sequence[tuple[int, TokenEvent]]]:
         """Step until every request is finished."""
         if self.requests[0].is_scoring:
             yield self.ranks.share(self._score())
         else:
             yield from self._generate()
 
-    def _score(self) -> list[TokenEvent] | None:
+    def _score(self) -> list[tuple[int, TokenEvent]] | None:
         """Answer requests of at most one new token by a single pass."""
         lengths = [len(request.prompt) for request in self.requests]
         ids = right_padded([request.prompt for request in self.requests], self.forward.device)
@@ -56,7 +61,7 @@ class MegatronDecoding:
             for i, token in enumerate(self._pick(after))
         ]
 
-    def _generate(self) -> Iterator[Sequence[TokenEvent]]:
+    def _generate(self) -> Iterator[Sequence[tuple[int, TokenEvent]]]:
         """Fill the cache from the prompts, then add a token to each sequence per step."""
         rows = LeftPadded.stack([r.prompt for r in self.requests], self.forward.device)
         most_new = max(request.max_new_tokens for request in self.requests)
@@ -70,9 +75,9 @@ class MegatronDecoding:
         cache.materialize_only_last_token_logits = True
         cache.enable_decode_mode()
         for made in range(1, most_new + 1):
-            self.stopped.update(event.index for event in events if event.finish)
-            for event in events:
-                newest[event.index] = event.token.token if event.token else 0
+            self.stopped.update(index for index, event in events if event.finish)
+            for index, event in events:
+                newest[index] = event.token.token if event.token else 0
             yield events
             # Rank 0's caller may have stopped some meanwhile; the other ranks must hear of it.
             self.stopped = self.ranks.agree(self.stopped)
@@ -85,7 +90,7 @@ class MegatronDecoding:
 
     def _first_events(
         self, logits: torch.Tensor | None, rows: LeftPadded
-    ) -> list[TokenEvent] | None:
+    ) -> list[tuple[int, TokenEvent]] | None:
         """Pick each sequence's first token, and score the prompts of those who asked."""
         if logits is None:
             return None
@@ -106,7 +111,9 @@ class MegatronDecoding:
         ids = rows.ids[row, start + 1 :]
         return score_tokens(logits[row, start:-1], ids, [self.tops[index]])[0]
 
-    def _next_events(self, logits: torch.Tensor | None, made: int) -> list[TokenEvent] | None:
+    def _next_events(
+        self, logits: torch.Tensor | None, made: int
+    ) -> list[tuple[int, TokenEvent]] | None:
         """Pick and score one token per sequence; sequences that are done get no event."""
         if logits is None:
             return None
@@ -120,12 +127,14 @@ class MegatronDecoding:
 
     def _event(
         self, index: int, token: ScoredToken, *, made: int, prompt: Sequence[ScoredToken] = ()
-    ) -> TokenEvent:
+    ) -> tuple[int, TokenEvent]:
         """Describe one request's step, after `made` tokens before it."""
         request = self.requests[index]
         if request.prompt_logprobs and made == 0:
             prompt = (ScoredToken(request.prompt[0], None), *prompt)
         if request.max_new_tokens == 0:
-            return TokenEvent(index=index, prompt=tuple(prompt), finish="length")
+            return index, TokenEvent(prompt=ScoredTokens.of(prompt), finish="length")
         finish = request.finish_with(token.token, made + 1)
-        return TokenEvent(index=index, token=token, prompt=tuple(prompt), finish=finish)
+        stop = token.token if finish == "stop" else None
+        columns = ScoredTokens.of(prompt)
+        return index, TokenEvent(token=token, prompt=columns, finish=finish, stop=stop)

@@ -91,7 +91,7 @@ class LedDecoding:
         """Stop one request."""
         self.decoding.stop(index)
 
-    def __iter__(self) -> Iterator[Sequence[TokenEvent]]:
+    def __iter__(self) -> Iterator[Sequence[tuple[int, TokenEvent]]]:
         """Step the batch."""
         try:
             yield from self.decoding
