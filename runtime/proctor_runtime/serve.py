@@ -14,8 +14,9 @@ from fastapi import FastAPI
 from proctor_crds.reasons import Reason
 from proctor_runtime.checkpoints.digest import digest_folder
 from proctor_runtime.checkpoints.megatron import iteration_folder
-from proctor_runtime.engine.batcher import Batcher, Limits
+from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.megatron.source import ModelSource
+from proctor_runtime.engine.options import EngineOptions
 from proctor_runtime.engine.protocol import Engine
 from proctor_runtime.failure import report
 from proctor_runtime.openai.app import create_app
@@ -27,9 +28,6 @@ from proctor_runtime.transports.in_process import InProcessTransport
 from proctor_runtime.transports.protocol import Transport
 
 logger = logging.getLogger(__name__)
-
-LOGIT_BUDGET = 1 << 28
-"""Logits that one batch may hold, in float32 1 GiB."""
 
 DRAIN_SECONDS = 20
 """For requests under way; less than a pod's usual grace period of 30."""
@@ -43,6 +41,7 @@ def serve(settings: Settings) -> None:
         tensor=settings.tensor_parallel,
         pipeline=settings.pipeline_parallel,
         max_sequence_length=settings.max_sequence_length,
+        options=EngineOptions(max_batch_size=settings.max_batch_size),
     )
     source.read_config()
     tokenizer = HuggingFaceTokenizer(settings.tokenizer)
@@ -83,14 +82,7 @@ def die(error: Exception) -> None:
 @contextmanager
 def running(engine: Engine, tokenizer: Tokenizer, settings: Settings) -> Iterator[Batcher]:
     """Run the engine's thread; finish its queue at the end."""
-    tokens = LOGIT_BUDGET // engine.info.vocab_size
-    batcher = Batcher(
-        engine,
-        decode=tokenizer.decode,
-        limits=Limits(requests=settings.max_batch_size, tokens=tokens),
-        seed=settings.random_seed,
-        on_death=die,
-    )
+    batcher = Batcher(engine, decode=tokenizer.decode, seed=settings.random_seed, on_death=die)
     batcher.start()
     try:
         yield batcher

@@ -1,8 +1,12 @@
 """The engine's contract: token ids in, token events out. No text, no HTTP, no torch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, overload
+from typing import TYPE_CHECKING, Literal, Protocol, overload
+
+if TYPE_CHECKING:
+    from proctor_runtime.engine.scheduling.scheduler import Capacity
+    from proctor_runtime.engine.scheduling.step import RowResult, Step
 
 FinishReason = Literal["stop", "length"]
 
@@ -58,7 +62,7 @@ class GenerateRequest:
 
     def finish_with(self, token: int, made: int) -> "FinishReason | None":
         """Say whether `token`, the `made`-th new one, is the last, and why."""
-        if token in self.stop_ids and made >= self.min_new_tokens:
+        if token in self.stop_ids and made > self.min_new_tokens:
             return "stop"
         return "length" if made >= self.max_new_tokens else None
 
@@ -208,28 +212,24 @@ class RequestTooLargeError(ValueError):
     """A request that could never be served, however long it waited."""
 
 
-class Decoding(Protocol):
-    """A batch under way: iterate to step it."""
-
-    def __iter__(self) -> Iterator[Sequence[tuple[int, TokenEvent]]]:
-        """Yield each step's events by index, until every request has had one with `finish`."""
-        ...
-
-    def stop(self, index: int) -> None:
-        """Ask for no more tokens of a request; it has no further events."""
-        ...
-
-
 class Engine(Protocol):
-    """Runs one batch at a time. All calls come from one thread."""
+    """Computes steps. All calls come from one thread."""
 
     @property
     def info(self) -> EngineInfo:
         """Describe the engine."""
         ...
 
-    def start(self, batch: Sequence[GenerateRequest]) -> Decoding:
-        """Begin a batch, which is either all scoring or all generation."""
+    @property
+    def capacity(self) -> "Capacity":
+        """Tell the scheduler what steps may hold."""
+        ...
+
+    def execute(self, step: "Step") -> "Sequence[RowResult]":
+        """Compute a step and return what came of each of its rows.
+
+        Steps build on each other: what a row's segments hold, earlier steps and this one wrote.
+        """
         ...
 
     def close(self) -> None:

@@ -1,10 +1,11 @@
 """Which model to serve and how to split it: known, and checked, before anything slow begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from proctor_runtime.checkpoints import megatron as checkpoints
 from proctor_runtime.engine.megatron.config import ModelConfig, check_parallelism
+from proctor_runtime.engine.options import EngineOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class ModelSource:
     tensor: int = 1
     pipeline: int = 1
     max_sequence_length: int = 2048
+    options: EngineOptions = field(default_factory=EngineOptions)
 
     @property
     def ranks(self) -> int:
