@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proctor_runtime.openai.options import ApiOptions, add_api_arguments, take_api_options
+
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
@@ -44,6 +46,7 @@ class Settings:
     max_sequence_length: int
     dtype: str
     random_seed: int
+    api: ApiOptions
     addresses: Addresses
 
 
@@ -69,6 +72,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-sequence-length", type=positive, default=2048)
     add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
     add("--random-seed", type=int, default=1234)
+    add_api_arguments(parser)
 
 
 def parse(arguments: Sequence[str] | None = None) -> Settings:
@@ -78,4 +82,5 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     add_serve_arguments(commands.add_parser("serve", allow_abbrev=False))
     given = vars(parser.parse_args(arguments))
     del given["command"]
-    return Settings(**given, addresses=Addresses.from_environment(os.environ))
+    api = take_api_options(given)
+    return Settings(**given, api=api, addresses=Addresses.from_environment(os.environ))

@@ -1,6 +1,7 @@
 """The whole serving process, as the pod runs it."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import tritonclient.http
 
 START_SECONDS = 180
 """Generous: the imports alone take a minute on a machine that does much else."""
@@ -38,7 +41,7 @@ class Server:
         self.last_words = home / "termination-log"
         self.log = home / "log"
         environment = {
-            "PATH": os.environ["PATH"],
+            **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
             "HOME": str(home),
             "BIND_ADDRESS": "127.0.0.1",
             "TERMINATION_MESSAGE_PATH": str(self.last_words),
@@ -155,15 +158,41 @@ def test_the_engine_describes_itself(server: Server) -> None:
     assert described["checkpointDigest"].startswith("sha256:")
 
 
-def test_tritons_own_port_takes_the_same_requests(server: Server) -> None:
-    ready = httpx.get(f"http://{server.triton}/v2/models/tiny/ready")
-    assert ready.status_code == 200
-    rows = ['{"prompt": [5, 6], "max_new_tokens": 2}', "no request"]
-    column = {"name": "request", "shape": [2, 1], "datatype": "BYTES", "data": rows}
-    url = f"http://{server.triton}/v2/models/tiny/infer"
-    good, bad = httpx.post(url, json={"inputs": [column]}).json()["outputs"][0]["data"]
-    assert '"finish":"length"' in good
-    assert "ValidationError" in bad
+def test_rows_of_one_triton_batch_have_nothing_to_do_with_each_other(server: Server) -> None:
+    """Where NeMo's server fails all of them: parameters differ, and one row is wrong."""
+    client = tritonclient.http.InferenceServerClient(server.triton)
+    assert client.is_model_ready("tiny")
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("1 + 1 =", {"temperature": 0, "max_tokens": 4}),
+        ("abc", {"temperature": 0.8, "seed": 3, "max_tokens": 9, "top_p": 0.9}),
+        ("abc", {"max_tokens": -1}),
+        ("xyz", {"max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}),
+    ]
+    texts, wholes = infer(client, rows)
+    client.close()
+    for (prompt, fields), text, whole in zip(rows, texts, wholes, strict=True):
+        said = httpx.post(
+            f"{server.url}/v1/completions", json={"model": "tiny", "prompt": prompt, **fields}
+        ).json()
+        if "error" in said:
+            assert (text, whole) == ("", said)
+        else:
+            assert text == said["choices"][0]["text"]
+            assert_same(whole["choices"][0], said["choices"][0])
+
+
+def infer(client: Any, rows: list[tuple[str, dict[str, Any]]]) -> tuple[list[str], list[Any]]:
+    """Call the text model as its documentation says."""
+    columns = {
+        "text_input": np.array([[prompt] for prompt, _ in rows], dtype=object),
+        "parameters": np.array([[json.dumps(fields)] for _, fields in rows], dtype=object),
+    }
+    inputs = [tritonclient.http.InferInput(name, [len(rows), 1], "BYTES") for name in columns]
+    for tensor in inputs:
+        tensor.set_data_from_numpy(columns[tensor.name()])
+    result = client.infer("tiny", inputs)
+    texts = [text.decode() for text in result.as_numpy("text_output")[:, 0]]
+    return texts, [json.loads(whole) for whole in result.as_numpy("response")[:, 0]]
 
 
 def test_sigterm_drains_and_exits_0(server: Server) -> None:
