@@ -29,6 +29,7 @@ from proctor_runtime.openai.reasoning_parsers import ReasoningParser
 from proctor_runtime.openai.service import Service
 from proctor_runtime.openai.tool_parsers import ToolParser
 from proctor_runtime.openai.traffic import Traffic
+from proctor_runtime.tokenizer import Tokenizer
 from proctor_runtime.transports.in_process import InProcessTransport
 from proctor_runtime.transports.protocol import EngineQueue
 from tests.runtime.characters import EOS, CharacterTokenizer
@@ -43,6 +44,7 @@ class Letters:
 
     queue: EngineQueue
     info: EngineInfo
+    tokenizer: Tokenizer = field(default_factory=CharacterTokenizer)
     tool_parser: ToolParser | None = None
     reasoning_parser: ReasoningParser | None = None
     body_limit: int = 1 << 20
@@ -54,7 +56,7 @@ class Letters:
     def service(self) -> Service:
         model = ServedModel(
             name=MODEL,
-            tokenizer=CharacterTokenizer(),
+            tokenizer=self.tokenizer,
             info=self.info,
             tool_parser=self.tool_parser,
             reasoning_parser=self.reasoning_parser,

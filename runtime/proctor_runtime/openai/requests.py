@@ -54,13 +54,18 @@ def check_request(request: GenerateRequest, info: EngineInfo) -> None:
     prompt, new = request.prompt, request.max_new_tokens
     if not prompt:
         raise InvalidRequestError("the prompt is empty: it must have one token at least")
-    for token in (max(prompt), *(token for token, _ in request.sampling.logit_bias)):
-        if token >= info.vocab_size:
-            raise InvalidRequestError(
-                f"token id {token} is out of range: the vocabulary has {info.vocab_size} tokens"
-            )
+    check_tokens(prompt, info)
+    check_tokens([token for token, _ in request.sampling.logit_bias], info)
     if len(prompt) + new > info.max_sequence_length:
         raise ContextOverflowError(info.max_sequence_length, len(prompt), new)
+
+
+def check_tokens(tokens: Sequence[int], info: EngineInfo) -> None:
+    """Refuse tokens that the model does not know."""
+    if (largest := max(tokens, default=0)) >= info.vocab_size:
+        raise InvalidRequestError(
+            f"token id {largest} is out of range: the vocabulary has {info.vocab_size} tokens"
+        )
 
 
 def engine_requests(

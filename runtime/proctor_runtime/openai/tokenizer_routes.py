@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from proctor_runtime.openai.answer import ServedModel
 from proctor_runtime.openai.chat import chat_prompt
+from proctor_runtime.openai.requests import check_tokens
 from proctor_runtime.openai.schema.tokenization import (
     DetokenizeRequest,
     TokenizeChatRequest,
@@ -41,6 +42,7 @@ def tokenizer_routes(model: ServedModel) -> APIRouter:
 
     @router.post("/detokenize")
     async def detokenize(request: DetokenizeRequest) -> dict[str, str]:
+        check_tokens(request.tokens, model.info)
         return {"prompt": tokenizer.decode(request.tokens, skip_special_tokens=False)}
 
     return router
