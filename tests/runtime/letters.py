@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from proctor_runtime.engine.batcher import Batcher, Limits, OnEvent, nobody_listens
+from proctor_runtime.engine.batcher import Batcher, OnEvent, nobody_listens
 from proctor_runtime.engine.fake import FakeEngine
 from proctor_runtime.engine.protocol import (
     Completion,
@@ -93,8 +93,7 @@ def letters(engine: FakeEngine, batcher: Batcher, **fields: Any) -> Letters:
 
 def batcher_of(engine: FakeEngine, waiting: int = 4096) -> Batcher:
     """Run the fake engine."""
-    limits = Limits(waiting=waiting)
-    batcher = Batcher(engine, decode=CharacterTokenizer().decode, limits=limits)
+    batcher = Batcher(engine, decode=CharacterTokenizer().decode, max_waiting=waiting)
     batcher.start()
     return batcher
 

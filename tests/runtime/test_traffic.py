@@ -3,13 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from proctor_runtime.engine.batcher import Batcher
-from proctor_runtime.engine.fake import FakeEngine
+from proctor_runtime.engine.fake import CAPACITY, FakeEngine
 from proctor_runtime.openai.traffic import Traffic
 from tests.runtime.letters import Letters, batcher_of, letters
 from tests.runtime.live import live, wait_until
@@ -20,8 +21,9 @@ LONG = {**BODY, "max_tokens": 400, "ignore_eos": True}
 
 @pytest.fixture
 def slow() -> Iterator[Letters]:
-    """An engine of 100 tokens a second."""
-    engine = FakeEngine(max_sequence_length=512, step_seconds=0.01)
+    """An engine of 100 tokens a second, that works on one sequence at a time."""
+    alone = replace(CAPACITY, sequences=1)
+    engine = FakeEngine(max_sequence_length=512, step_seconds=0.01, capacity=alone)
     batcher = batcher_of(engine, waiting=2)
     yield letters(engine, batcher)
     batcher.close()
