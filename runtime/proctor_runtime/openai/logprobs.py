@@ -46,9 +46,11 @@ def top_by_text(
 
     Different tokens can have the same text (parts of characters do); the likelier one stands.
     """
+    piece = tokenizer.piece
     by_text: dict[str, float] = {}
-    for other, value in zip((*ids, token), (*values, logprob), strict=True):
-        by_text.setdefault(tokenizer.piece(other), max(value, LOWEST))
+    for other, value in zip(ids, values, strict=True):
+        by_text.setdefault(piece(other), max(LOWEST, value))
+    by_text.setdefault(piece(token), max(logprob, LOWEST))
     return by_text
 
 

@@ -1,6 +1,7 @@
 """Engine requests and answers as MessagePack, for what travels between processes.
 
-Floats keep every bit. Integers and floats of numpy become plain ones.
+Messages travel by the handful, and so do answers, each with the id that it answers: what many ask
+at once costs little more than what one asks. Floats keep every bit.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,27 +59,28 @@ class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
 
 Message = Ask | Cancel
 Answer = Completed | Happened | Failed | Cancelled
+Answers = list[tuple[str, Answer]]
+"""Each with the id of what it answers."""
 
+# Engines may keep numbers in arrays.
 ENCODER = msgspec.msgpack.Encoder(enc_hook=lambda value: value.tolist())
-MESSAGES = msgspec.msgpack.Decoder(Message)
-ANSWERS = msgspec.msgpack.Decoder(Answer)
+MESSAGES = msgspec.msgpack.Decoder(list[Message])
+ANSWERS = msgspec.msgpack.Decoder(Answers)
 
 
-def encode(what: Message | Answer) -> bytes:
+def encode(what: Sequence[Message] | Answers) -> bytes:
     """Return it as MessagePack."""
     return ENCODER.encode(what)
 
 
-def decode_message(data: bytes) -> Message:
-    """Read a message; `msgspec.ValidationError` if it is none."""
-    message: Message = MESSAGES.decode(data)
-    return message
+def decode_messages(data: bytes) -> list[Message]:
+    """Read messages; `msgspec.DecodeError` where they are none."""
+    return MESSAGES.decode(data)
 
 
-def decode_answer(data: bytes) -> Answer:
-    """Read an answer."""
-    answer: Answer = ANSWERS.decode(data)
-    return answer
+def decode_answers(data: bytes) -> Answers:
+    """Read answers."""
+    return ANSWERS.decode(data)
 
 
 def failure(error: Exception) -> Failed:

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 from proctor_runtime.engine.protocol import Completion, EngineDeadError, GenerateRequest
 from proctor_runtime.settings import Addresses
-from proctor_runtime.transports.codec import Answer, Ask, Completed, Failed, Happened, error_of
+from proctor_runtime.transports.codec import Answer, Completed, Failed, Happened, error_of
 from proctor_runtime.transports.protocol import EngineQueue, Events
-from proctor_runtime.transports.triton.client import TritonClient
+from proctor_runtime.transports.triton.client import Answered, TritonClient
 from proctor_runtime.transports.triton.server import TritonServer
 from proctor_runtime.transports.triton.text_model import Complete
 
@@ -39,36 +39,18 @@ class TritonTransport:
 
     async def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
         """Answer the requests, in their order."""
-        client = self._client()
-        asked = Ask(client.next_id(), list(requests))
-        async with client.ask(asked) as answers:
-            async for answer in answers:
-                client.finished(asked.id)
-                return completions_of(answer)
-        raise EngineDeadError("Triton gave no answer")
+        async with self._client().ask(requests, stream=False) as answers:
+            answer = await anext(answers)
+            answers.is_last = True
+            return completions_of(answer)
 
     @asynccontextmanager
     async def stream(
         self, requests: Sequence[GenerateRequest]
     ) -> AsyncIterator[AsyncIterator[Events]]:
         """Tell what happens to the requests as it happens."""
-        client = self._client()
-        asked = Ask(client.next_id(), list(requests), stream=True)
-        async with client.ask(asked) as answers:
-            yield self._events(client, asked, answers)
-
-    async def _events(
-        self, client: TritonClient, asked: Ask, answers: AsyncIterator[Answer]
-    ) -> AsyncIterator[Events]:
-        left = len(asked.requests)
-        async for answer in answers:
-            events = events_of(answer)
-            left -= sum(event.finish is not None for _, event in events)
-            if not left:
-                client.finished(asked.id)
-            yield events
-            if not left:
-                return
+        async with self._client().ask(requests, stream=True) as answers:
+            yield happenings(answers, len(requests))
 
     async def is_ready(self) -> bool:
         """Tell whether Triton has its models ready."""
@@ -99,6 +81,15 @@ def completions_of(answer: Answer) -> list[Completion]:
         case Failed() as failed:
             raise error_of(failed)
     raise EngineDeadError(f"the engine answered {answer!r:.200}")
+
+
+async def happenings(answers: Answered, count: int) -> AsyncIterator[Events]:
+    """Yield what happens, until each of `count` requests has finished."""
+    async for answer in answers:
+        events = events_of(answer)
+        count -= sum(event.finish is not None for _, event in events)
+        answers.is_last = count == 0
+        yield events
 
 
 def events_of(answer: Answer) -> Events:
