@@ -31,6 +31,8 @@ class Server:
         ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         self.url = f"http://127.0.0.1:{ports['PORT_HTTP']}"
         self.triton = f"127.0.0.1:{ports['PORT_TRITON_HTTP']}"
+        self.grpc = f"127.0.0.1:{ports['PORT_TRITON_GRPC']}"
+        self.triton_metrics = f"127.0.0.1:{ports['PORT_TRITON_METRICS']}"
         self.last_words = home / "termination-log"
         self.log = home / "log"
         environment = {

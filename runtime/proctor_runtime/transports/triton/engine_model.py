@@ -68,12 +68,15 @@ class EngineModel:
         outbox: Outbox = asyncio.Queue()
         serving = [asyncio.ensure_future(self._serve(message, outbox)) for message in messages]
         left = len(serving)
-        while left:
-            taken = await take_all(outbox, patient=left > 1)
-            left -= taken.count(None)
-            if answers := [answer for answer in taken if answer is not None]:
-                yield answers
-        await asyncio.gather(*serving)
+        try:
+            while left:
+                taken = await take_all(outbox, patient=left > 1)
+                left -= taken.count(None)
+                if answers := [answer for answer in taken if answer is not None]:
+                    yield answers
+        finally:
+            for task in serving:
+                task.cancel()
 
     async def _serve(self, message: codec.Message, outbox: Outbox) -> None:
         try:
@@ -82,7 +85,7 @@ class EngineModel:
                     cancel_all(self._under_way.get(name, ()))
                 case Ask():
                     await self._ask(message, outbox)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # of its futures, by a message; or of itself, at the end
             outbox.put_nowait((message.id, Cancelled()))
         except Exception as error:
             outbox.put_nowait((message.id, codec.failure(error)))
