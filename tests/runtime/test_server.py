@@ -253,18 +253,24 @@ def infer(client: Any, rows: list[tuple[str, dict[str, Any]]]) -> tuple[list[str
     return texts, [json.loads(whole) for whole in result.as_numpy("response")[:, 0]]
 
 
-def test_sigterm_drains_and_exits_0(server: Server) -> None:
+def test_sigterm_drains_turns_others_away_and_exits_0(server: Server) -> None:
     async def ask_and_terminate() -> list[dict[str, Any]]:
         async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
-            body = {"prompt": "drain", "max_tokens": 80}
+            body = {"prompt": ["drain"] * 4, "max_tokens": 100, "n": 8, "ignore_eos": True}
             answer = asyncio.create_task(complete(client, body))
-            await asyncio.sleep(0.1)
+            await until(lambda: is_above(client, RUNNING, 0))
             server.process.send_signal(signal.SIGTERM)
+            await until(lambda: is_turned_away(client))
             return await answer
 
-    assert asyncio.run(ask_and_terminate())[0]["finish_reason"] in {"length", "stop"}
+    assert len(asyncio.run(ask_and_terminate())) == 4 * 8
     assert server.process.wait(60) == 0, server.log.read_text()
     assert not server.last_words.exists()
+
+
+async def is_turned_away(client: httpx.AsyncClient) -> bool:
+    answer = await client.post("/v1/completions", json={**BODY, "prompt": "a", "max_tokens": 1})
+    return answer.status_code == 503 and "retry-after" in answer.headers
 
 
 def test_a_dead_rank_ends_the_server_and_gives_no_answer(
