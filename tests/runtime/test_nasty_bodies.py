@@ -65,3 +65,17 @@ async def test_chats(client: httpx.AsyncClient, messages: bytes) -> None:
     answer = await client.post("/chat/completions", content=body)
     assert answer.status_code in (200, 400), answer.text
     assert answer.status_code == 200 or answer.json()["error"]["message"]
+
+
+async def test_a_million_mistakes_are_not_all_told(client: httpx.AsyncClient) -> None:
+    body = {"model": "letters", "prompt": [-1] * 50_000}
+    answer = await client.post("/completions", json=body)
+    assert answer.status_code == 400
+    assert len(answer.content) < 2000
+
+
+async def test_a_long_text_is_as_good_as_a_short_one(client: httpx.AsyncClient) -> None:
+    body = {"model": "letters", "prompt": "a" * 30_000}
+    answer = await client.post("/completions", json=body)
+    assert answer.json()["error"]["code"] == "context_length_exceeded"
+    assert "30016 (30000 in the prompt and 16 to generate)" in answer.json()["error"]["message"]

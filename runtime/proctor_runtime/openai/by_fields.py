@@ -1,5 +1,6 @@
 """The completions API without HTTP: for whoever brings a request's fields by another way."""
 
+import logging
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -9,6 +10,8 @@ from proctor_runtime.openai.errors import problem_of
 from proctor_runtime.openai.requests import InvalidRequestError
 from proctor_runtime.openai.schema.completion import CompletionRequest
 from proctor_runtime.openai.service import Service
+
+logger = logging.getLogger(__name__)
 
 
 async def complete_fields(service: Service, fields: dict[str, Any]) -> dict[str, Any]:
@@ -25,7 +28,10 @@ async def complete_fields(service: Service, fields: dict[str, Any]) -> dict[str,
         errors = [{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]
         return problem_of(RequestValidationError(errors)).body()
     except Exception as error:
-        return problem_of(error).body()
+        problem = problem_of(error)
+        if problem.status == 500:
+            logger.exception("a completion failed")
+        return problem.body()
 
 
 async def complete_at_once(service: Service, request: CompletionRequest) -> dict[str, Any]:

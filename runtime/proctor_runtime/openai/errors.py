@@ -18,6 +18,10 @@ RETRY_SECONDS = "1"
 """By then a step or two have made room; a longer queue asks again."""
 
 
+MOST_PROBLEMS = 8
+"""Named in one answer: a list of a million wrong tokens has a million."""
+
+
 class DrainingError(RuntimeError):
     """The server is about to end, and takes no new requests."""
 
@@ -100,7 +104,7 @@ def http(error: HTTPException) -> Problem:
 
 def malformed(error: RequestValidationError) -> Problem:
     """Answer a request that does not fit the schema, naming the fields."""
-    problems = error.errors()
+    problems = error.errors()[:MOST_PROBLEMS]
     places = [".".join(str(part) for part in problem["loc"][1:]) for problem in problems]
     lines = [
         f"{place or 'body'}: {problem['msg']}"

@@ -1,8 +1,9 @@
 """One served model: what the routes call."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from proctor_runtime.engine.protocol import GenerateRequest
 from proctor_runtime.openai.answer import Envelope, ServedModel, usage_of
@@ -13,6 +14,12 @@ from proctor_runtime.openai.schema.chat import ChatCompletionRequest
 from proctor_runtime.openai.schema.completion import CompletionRequest
 from proctor_runtime.openai.streams import ChatStream, ChoiceStream, CompletionStream
 from proctor_runtime.transports.protocol import Transport
+
+Request = TypeVar("Request")
+Plan = TypeVar("Plan")
+
+LONG_TEXT = 20_000
+"""Characters; to tokenize so many takes as long as a step of the engine."""
 
 
 class UnknownModelError(Exception):
@@ -33,19 +40,19 @@ class Service:
 
     async def complete(self, request: CompletionRequest) -> dict[str, Any]:
         """Answer a text completion."""
-        plan = self._plan_completion(request)
+        plan = await self._plan_completion(request)
         envelope = Envelope.new("cmpl", "text_completion", self.model.name)
         return completion_answer(plan, await self.transport.generate(plan.asked), envelope)
 
     async def chat(self, request: ChatCompletionRequest) -> dict[str, Any]:
         """Answer a conversation's next turn."""
-        plan = self._plan_chat(request)
+        plan = await self._plan_chat(request)
         envelope = Envelope.new("chatcmpl", "chat.completion", self.model.name)
         return chat_answer(plan, await self.transport.generate(plan.asked), envelope)
 
     async def stream_completion(self, request: CompletionRequest) -> AsyncGenerator[dict[str, Any]]:
         """Answer a text completion chunk by chunk."""
-        plan = self._plan_completion(request)
+        plan = await self._plan_completion(request)
         envelope = Envelope.new("cmpl", "text_completion", self.model.name)
         choices = [CompletionStream(plan, index) for index in range(len(plan.asked))]
         # The last chunk has it, and then all others say so.
@@ -58,7 +65,7 @@ class Service:
 
     async def stream_chat(self, request: ChatCompletionRequest) -> AsyncGenerator[dict[str, Any]]:
         """Answer a conversation's next turn chunk by chunk."""
-        plan = self._plan_chat(request)
+        plan = await self._plan_chat(request)
         envelope = Envelope.new("chatcmpl", "chat.completion.chunk", self.model.name)
         choices = [ChatStream(plan, index) for index in range(len(plan.asked))]
         fields = {"usage": None} if request.include_usage else {}
@@ -80,15 +87,18 @@ class Service:
                 if all(choice.finished for choice in choices):
                     return
 
-    def _plan_completion(self, request: CompletionRequest) -> CompletionPlan:
+    async def _plan_completion(self, request: CompletionRequest) -> CompletionPlan:
         self._check_model(request.model)
-        plan = plan_completion(request, self.model)
+        texts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
+        length = sum(len(text) for text in texts if isinstance(text, str))
+        plan = await aside(length, plan_completion, request, self.model)
         self._check(plan.asked)
         return plan
 
-    def _plan_chat(self, request: ChatCompletionRequest) -> ChatPlan:
+    async def _plan_chat(self, request: ChatCompletionRequest) -> ChatPlan:
         self._check_model(request.model)
-        plan = plan_chat(request, self.model)
+        length = sum(len(str(message.content)) for message in request.messages)
+        plan = await aside(length, plan_chat, request, self.model)
         self._check(plan.asked)
         return plan
 
@@ -106,3 +116,12 @@ class Service:
     def _check_model(self, name: str) -> None:
         if name != self.model.name:
             raise UnknownModelError(name, self.model.name)
+
+
+async def aside(
+    length: int, make: Callable[[Request, ServedModel], Plan], request: Request, model: ServedModel
+) -> Plan:
+    """Make a plan; of a long text in a thread, so that nobody's stream waits for it."""
+    if length > LONG_TEXT:
+        return await asyncio.to_thread(make, request, model)
+    return make(request, model)
