@@ -3,8 +3,11 @@
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from os import cpu_count
+from os import cpu_count, getloadavg
 from typing import Any, Literal
+
+LOAD = getloadavg()[0]
+"""The machine's load before anything was measured; a busy machine's figures are not its best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +34,11 @@ class Measurement:
             "goal": self.goal,
             "met": self.met,
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": f"{platform.machine()}, {cpu_count()} CPUs, {platform.system()}",
+            "machine": machine(),
         }
+
+
+def machine() -> str:
+    """What was measured on, and how busy it was; without a name or an address."""
+    load = f"load {LOAD:.1f} before and {getloadavg()[0]:.1f} after"
+    return f"{platform.system()} {platform.machine()}, {cpu_count()} CPUs, {load}"

@@ -26,10 +26,12 @@ class Tools:
     """kubectl and helm on one cluster; raises CalledProcessError where they fail."""
 
     kubeconfig: Path
+    namespace: str = "default"
 
     def kubectl(self, *arguments: str, stdin: str | None = None, quiet: bool = False) -> str:
-        """Run kubectl; returns what it printed."""
-        return self._run(str(binary("kubectl")), *arguments, stdin=stdin, quiet=quiet)
+        """Run kubectl in the namespace; returns what it printed."""
+        command = (str(binary("kubectl")), "--namespace", self.namespace)
+        return self._run(*command, *arguments, stdin=stdin, quiet=quiet)
 
     def helm(self, *arguments: str) -> str:
         """Run helm."""
@@ -73,19 +75,21 @@ def install(tools: Tools) -> None:
     )
 
 
-def fill_claim(tools: Tools) -> None:
-    """The model's files onto the example's claim, through a pod that mounts it."""
+def fill_claim(tools: Tools, folder: Path = MODEL) -> None:
+    """What is in `folder` onto the example's claim, through a pod that mounts it."""
     if not default_storage(tools):
-        tools.kubectl("apply", "-f", "-", stdin=host_volume())
+        tools.kubectl("apply", "-f", "-", stdin=host_volume(tools.namespace))
     tools.kubectl("apply", "-f", str(EXAMPLES / "volume.yaml"), "-f", "demo/loader.yaml")
     tools.kubectl("wait", "--for=condition=Ready", "pod/loader", "--timeout=120s")
+    names = sorted(path.name for path in folder.iterdir())
     archive = subprocess.run(  # noqa: S603  a fixed command
-        ["tar", "-C", str(MODEL), "-cf", "-", "checkpoint", "tokenizer", "tasks"],  # noqa: S607  tar is everywhere
+        ["tar", "-C", str(folder), "-cf", "-", *names],  # noqa: S607  tar is everywhere
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
+    unpack = ("exec", "-i", "loader", "--", "tar", "-C", "/data", "-xf", "-")
     subprocess.run(  # noqa: S603  the kubectl that we built
-        [str(binary("kubectl")), "exec", "-i", "loader", "--", "tar", "-C", "/data", "-xf", "-"],
+        [str(binary("kubectl")), "--namespace", tools.namespace, *unpack],
         env={**os.environ, "KUBECONFIG": str(tools.kubeconfig)},
         input=archive,
         check=True,
@@ -98,21 +102,26 @@ def default_storage(tools: Tools) -> bool:
     return "(default)" in tools.kubectl("get", "storageclass", quiet=True)
 
 
-def host_volume() -> str:
-    """A volume for the claim, in a folder of this machine that is the node's too."""
-    folder = node_state() / "volumes" / CLAIM
+def host_volume(namespace: str) -> str:
+    """A volume for the namespace's claim, in a folder of this machine that is the node's too."""
+    folder = host_folder(namespace)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o777)  # pods write as another user
     return f"""
 apiVersion: v1
 kind: PersistentVolume
-metadata: {{name: {CLAIM}}}
+metadata: {{name: {folder.name}}}
 spec:
   capacity: {{storage: 64Mi}}
   accessModes: [ReadWriteOnce]
-  claimRef: {{namespace: default, name: {CLAIM}}}
+  claimRef: {{namespace: {namespace}, name: {CLAIM}}}
   hostPath: {{path: {folder}}}
 """
+
+
+def host_folder(namespace: str) -> Path:
+    """Where the claim of that namespace has its files, on a node of this machine."""
+    return node_state() / "volumes" / f"{namespace}-{CLAIM}"
 
 
 def evaluate(tools: Tools) -> None:

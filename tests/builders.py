@@ -65,10 +65,12 @@ def make_pod(
     init: list[Manifest] | None = None,
     containers: list[Manifest] | None = None,
     conditions: list[Manifest] | None = None,
+    **meta: Any,
 ) -> Manifest:
-    """A pod with a status."""
+    """A pod with a status; `meta` is more of its metadata."""
     owners = [{"kind": "Job", "name": job, "uid": f"uid-of-{job}"}] if job else []
-    meta = {"name": name, "namespace": "team", "creationTimestamp": created}
+    default: Manifest = {"name": name, "namespace": "team", "creationTimestamp": created}
+    default |= {"labels": labels or {}, "ownerReferences": owners}
     readiness = {"type": "Ready", "status": "True" if ready else "False"}
     status = {
         "phase": phase,
@@ -80,7 +82,7 @@ def make_pod(
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": meta | {"labels": labels or {}, "ownerReferences": owners},
+        "metadata": default | meta,
         "spec": {"containers": []},
         "status": status,
     }

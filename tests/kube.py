@@ -104,23 +104,41 @@ def eventually(probe: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> A
 class OperatorProcess:
     """`python -m proctor_operator` outside the cluster."""
 
-    def __init__(self, kubeconfig: Path, log: Path, environment: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path,
+        log: Path,
+        environment: Mapping[str, str] = {},
+        module: str = "proctor_operator",
+    ) -> None:
         self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig), **environment}
         self._log = log
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and wait until it is alive."""
+        url = self.launch()
+        eventually(lambda: alive(url))
+
+    def launch(self) -> str:
+        """Start; the address of its liveness probe."""
         port = free_port()
-        command = [sys.executable, "-m", "proctor_operator"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", self._module],
                 env={**self._environment, "LIVENESS_PORT": str(port)},
                 stdout=log,
                 stderr=log,
             )
-        eventually(lambda: alive(f"http://127.0.0.1:{port}/healthz"))
+        return f"http://127.0.0.1:{port}/healthz"
+
+    def ended(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Wait until it ends by itself; its exit status."""
+        assert self._process
+        status = self._process.wait(timeout=seconds)
+        self._process = None
+        return status
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it, gently or not."""

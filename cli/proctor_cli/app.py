@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -62,13 +63,27 @@ def run_command(
 async def run_locally(
     documents: Documents, volumes: dict[str, Path], state: Path
 ) -> list[Manifest]:
-    """The run, with its table kept up to date; SIGTERM ends it as Ctrl-C does."""
-    task = asyncio.current_task()
-    if task:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    """The run, with its table kept up to date."""
     with view.Screen(errors) as screen:
+        end_on_signal(screen.tell)
         async with LocalCluster(state, volumes=volumes, progress=screen.tell) as cluster:
             return await run(documents, cluster, screen.show)
+
+
+def end_on_signal(tell: Callable[[str], None]) -> None:
+    """Have Ctrl-C and SIGTERM cancel this task, which ends its processes; a second one, at once.
+
+    asyncio's own answer to a second Ctrl-C is an exception wherever the program happens to be.
+    """
+    task = asyncio.current_task()
+
+    def end() -> None:
+        tell("ending every process; Ctrl-C again to kill them")
+        if task:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, end)
 
 
 def show_results(resources: list[Manifest], state: Path) -> None:

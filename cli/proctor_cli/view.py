@@ -22,6 +22,13 @@ class Screen(Live):
         self._table = progress_table([])
         self._note = Text(style="dim", no_wrap=True, overflow="ellipsis")
 
+    def stop(self) -> None:
+        """Leave what was shown last, and the next line to others: a pipe has no cursor to move."""
+        last = self.is_started and not self.console.is_terminal
+        super().stop()
+        if last:
+            self.console.line()
+
     def show(self, resources: list[Manifest]) -> None:
         """Show the resources as they are now."""
         self._table = progress_table(resources)

@@ -1,4 +1,4 @@
-"""What every API type shares: strict camelCase models, their CEL rules, and list markers."""
+"""What every API type shares: strict camelCase models, their CEL rules, and schema markers."""
 
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -58,6 +58,7 @@ def keyed_by(key: str) -> dict[str, Any]:
 
 SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
 ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+INT_OR_STRING: dict[str, Any] = {"x-kubernetes-int-or-string": True}
 OPEN: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]

@@ -1,10 +1,10 @@
 """Types that both kinds use: references to cluster objects and conditions."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from proctor_crds.base import Message, Model, Rule, Text, Time
+from proctor_crds.base import INT_OR_STRING, Message, Model, Rule, Text, Time
 
 GROUP = "proctor.dev"
 VERSION = "v1alpha1"
@@ -78,8 +78,24 @@ class Condition(Model):
     """The generation of the spec that the condition speaks of."""
 
 
-Quantities = Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=16)]
-"""Amounts such as `500m` or `2Gi`, by resource name."""
+def quantity_text(value: Any) -> Any:
+    """A whole number as text: a person writes `cpu: 1` in YAML, Kubernetes keeps `"1"`."""
+    return str(value) if type(value) is int else value
+
+
+Quantity = Annotated[
+    str,
+    Field(
+        max_length=64,
+        pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?$",
+        json_schema_extra=INT_OR_STRING | {"minimum": 0},
+    ),
+    BeforeValidator(quantity_text),
+]
+"""An amount such as `2`, `500m` or `2Gi` (resource.Quantity, never negative)."""
+
+Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
+"""Amounts by resource name."""
 
 
 class Resources(Model):

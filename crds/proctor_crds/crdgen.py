@@ -7,7 +7,7 @@ null: `structural` rewrites what pydantic emits into that, and refuses what it c
 from collections.abc import Mapping
 from typing import Any
 
-from proctor_crds.base import Model
+from proctor_crds.base import INT_OR_STRING, Model
 from proctor_crds.common import GROUP, NAME_RULE, VERSION
 from proctor_crds.kinds import Column, Kind
 
@@ -107,6 +107,10 @@ def structural(node: Schema, defs: Mapping[str, Schema]) -> Schema:
     """`node` without references, unions, nulls and what CRDs do not know."""
     node = resolved(node, defs)
     result = {key: value for key, value in node.items() if key not in DROPPED and key != RULES}
+    if INT_OR_STRING.items() <= result.items():
+        # The one union that CRDs have: its bounds hold for numbers, its pattern for strings.
+        del result["type"]
+        result["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     if "const" in result:
         result["enum"] = [result.pop("const")]
     if "default" in result:

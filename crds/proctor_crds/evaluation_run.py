@@ -124,6 +124,10 @@ class GateRule(Model):
     """Task whose metric is bounded."""
     metric: Annotated[str, Field(min_length=1, max_length=253)]
     """Metric that is bounded."""
+    filter: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """The metric's filter; needed where the task reports the metric under several."""
+    evaluation: Name | None = None
+    """Evaluation that the score is from; needed where several have the task."""
     min: Decimal | None = None
     """The metric must not lie below this."""
     max: Decimal | None = None
@@ -183,6 +187,11 @@ class EvaluationRunSpec(Model):
         not_yet("reuse", "leave it out"),
         not_yet("queueName", "leave it out"),
         not_yet("budget", "limit params.limitSamples"),
+        Rule(
+            "!has(self.gate) || self.gate.rules.all(r, !has(r.evaluation) ||"
+            " self.evaluations.exists(e, e.name == r.evaluation))",
+            "gate rule: evaluation must be the name of one of spec.evaluations",
+        ),
     )
     target: Target
     """What is evaluated."""

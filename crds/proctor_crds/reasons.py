@@ -64,6 +64,7 @@ class Reason(StrEnum):
     OUT_OF_BOUNDS = "OutOfBounds"
     INCONCLUSIVE = "Inconclusive"
     METRIC_NOT_FOUND = "MetricNotFound"
+    METRIC_AMBIGUOUS = "MetricAmbiguous"
 
 
 class Explanation(NamedTuple):
@@ -226,8 +227,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.METRIC_NOT_FOUND: Explanation(
         "A rule names a metric that the run did not produce.",
-        "A misspelt task or metric in the gate.",
+        "A misspelt task, metric or filter in the gate.",
         "Use one of the metrics in the message.",
+    ),
+    Reason.METRIC_AMBIGUOUS: Explanation(
+        "A rule names a metric of which the run has several scores.",
+        "The task reports the metric under several filters, or several evaluations have the task.",
+        "Set the rule's `filter` or `evaluation` to one of those in the message.",
     ),
 }
 

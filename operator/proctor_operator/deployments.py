@@ -10,12 +10,15 @@ from proctor_crds.reasons import ConditionType, Reason
 from proctor_operator.children import serving
 from proctor_operator.children.naming import TEMPLATE_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest
-from proctor_operator.plan import Desired, owned
-from proctor_operator.pods import Trouble, image_digest, is_ready, newest_first, trouble
+from proctor_operator.metadata import owned
+from proctor_operator.plan import Desired
+from proctor_operator.pods import Trouble, image_digest, is_ready, newest_first, phase, trouble
 from proctor_operator.settings import Settings
 from proctor_operator.status import FALSE, TRUE, Condition
 
 CHILD_KINDS = (("apps/v1", "Deployment"), ("v1", "Service"))
+# Of the CRD: one value beyond them, and the apiserver would refuse the whole status.
+ENGINE_LIMIT, TEXT_LIMIT, NAME_LIMIT = 64, 1024, 253
 SAID = ("template", "servedModel", "engine", "imageDigest", "checkpointDigest")
 """Fields of the status that a server told, and the template that it was made from."""
 
@@ -78,7 +81,9 @@ def judge(
         "selector": ",".join(f"{k}={v}" for k, v in serving.selector(owner).items()),
         "endpoints": {"openai": f"{observed.url}/v1"},
     }
-    found = trouble(newest_first(observed.pods))
+    # One that failed for good, an evicted one say, has been replaced.
+    standing = [pod for pod in observed.pods if phase(pod) != "Failed"]
+    found = trouble(newest_first(standing))
     said = server_fields(observed) if current else {}
     return conditions(owner, child, found, current=current), (
         fields | (said | {"template": template} if said else kept(owner.status, template))
@@ -106,9 +111,10 @@ def server_fields(observed: Observed) -> Manifest:
     """What the running server says of itself."""
     if not observed.engine:
         return {}
-    engine = {key: text(value) for key, value in sorted(observed.engine.items())}
+    told = sorted(observed.engine.items())[:ENGINE_LIMIT]
+    engine = {key: text(value) for key, value in told}
     found = {
-        "servedModel": engine.get("servedModelName"),
+        "servedModel": engine.get("servedModelName", "")[:NAME_LIMIT],
         "engine": engine,
         "checkpointDigest": engine.get("checkpointDigest"),
         "imageDigest": image_digest(filter(is_ready, observed.pods), "server"),
@@ -123,8 +129,8 @@ def next_look(observed: Observed, settings: Settings) -> timedelta | None:
 
 
 def text(value: Any) -> str:
-    """A JSON scalar as the status shows it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """A JSON value as the status shows it, as far as it has room."""
+    return (str(value).lower() if isinstance(value, bool) else str(value))[:TEXT_LIMIT]
 
 
 def conditions(

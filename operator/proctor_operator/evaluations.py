@@ -12,11 +12,13 @@ from proctor_crds.wire import RunResult
 from proctor_operator.children.evaluation_job import HARNESS
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
+from proctor_operator.metadata import ending
 from proctor_operator.pods import (
     Trouble,
     from_termination,
     newest_first,
     parsed_result,
+    phase,
     terminated,
     trouble,
 )
@@ -116,8 +118,11 @@ def unscored(words: str) -> Manifest:
 
 
 def failure(job: Manifest, pods: Sequence[Manifest]) -> Trouble:
-    """Why the Job failed: the newest pod's own words, else the Job's."""
-    for pod in newest_first(pods):
+    """Why the Job failed: the newest pod's own words, else the Job's.
+
+    What a pod says that was deleted under the Job counts only where no other says anything.
+    """
+    for pod in sorted(newest_first(pods), key=ending):
         ended = terminated(pod, HARNESS)
         if ended and ended["exitCode"]:
             found = from_termination(pod["metadata"]["name"], HARNESS, ended)
@@ -129,5 +134,4 @@ def failure(job: Manifest, pods: Sequence[Manifest]) -> Trouble:
 
 def is_running(pod: Manifest) -> bool:
     """Whether the pod runs and is not being deleted."""
-    running = pod.get("status", {}).get("phase") == "Running"
-    return running and "deletionTimestamp" not in pod["metadata"]
+    return phase(pod) == "Running" and not ending(pod)

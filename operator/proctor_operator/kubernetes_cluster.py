@@ -1,11 +1,12 @@
 """`Cluster` on a real Kubernetes: the only import of its client.
 
-Paths come from a table, not from discovery, which would cost rights, time and a writable disk.
+Paths follow from kinds by rule: discovery would cost rights, time and a writable disk.
 """
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,17 +18,10 @@ from kubernetes.aio.dynamic import DynamicClient
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 
 FIELD_MANAGER = "proctor"
-PLURALS = {
-    "Deployment": "deployments",
-    "Service": "services",
-    "Pod": "pods",
-    "Job": "jobs",
-    "Event": "events",
-    "ModelDeployment": "modeldeployments",
-    "EvaluationRun": "evaluationruns",
-}
-RETRYABLE = {408, 409, 429}
-"""Client errors that say `later`, not `never`."""
+RETRYABLE = {401, 408, 409, 429}
+"""Client errors that speak of the moment, a token's renewal say, and not of the object."""
+UNFIT = ("failed to create typed patch object", "failed to convert new object")
+"""How the apiserver begins to refuse a field or type that the schema does not have: with a 500."""
 POD_TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
@@ -40,13 +34,10 @@ class KubernetesCluster:
         self._http = http
 
     @classmethod
-    async def connect(cls) -> "KubernetesCluster":
-        """From the pod's own account, else from the kubeconfig."""
-        try:
-            config.load_incluster_config()
-        except config.ConfigException:
-            await config.load_kube_config()
-        return cls(client.ApiClient(), aiohttp.ClientSession(timeout=POD_TIMEOUT))
+    async def connect(cls, kubeconfig: Path | None = None) -> "KubernetesCluster":
+        """As `kubeconfig` says, else as the pod's own account, else as $KUBECONFIG says."""
+        chosen = await configuration(kubeconfig)
+        return cls(client.ApiClient(chosen), aiohttp.ClientSession(timeout=POD_TIMEOUT))
 
     async def __aenter__(self) -> "KubernetesCluster":
         return self
@@ -87,11 +78,20 @@ class KubernetesCluster:
         except NotFoundError:
             return
 
+    async def create(self, manifest: Manifest) -> Manifest:
+        """See `Leases.create`."""
+        meta = manifest["metadata"]
+        path = collection(manifest["apiVersion"], manifest["kind"], meta["namespace"])
+        return await self._request("post", path, body=manifest)
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        """See `Leases.replace`."""
+        return await self._request("put", path_of(Ref.of(manifest)), body=manifest)
+
     async def emit(self, event: Event) -> None:
         """See `Cluster.emit`."""
         body = event_manifest(event, datetime.now(UTC))
-        path = collection("v1", "Event", body["metadata"]["namespace"])
-        await self._request("post", path, body=body)
+        await self.create(body)
 
     async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:
         """See `Cluster.get_json`."""
@@ -99,9 +99,9 @@ class KubernetesCluster:
         if url is None:
             return None
         try:
-            async with self._http.get(url + path) as response:
-                return await response.json() if response.status == 200 else None
-        except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError):
+            async with self._http.get(url + path, allow_redirects=False) as response:
+                return json.loads(await response.read()) if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
             return None
 
     def service_url(self, namespace: str, name: str, port: int) -> str:
@@ -131,6 +131,19 @@ class KubernetesCluster:
         return body
 
 
+async def configuration(kubeconfig: Path | None) -> client.Configuration:
+    """Where the apiserver is and who we are; touches no default that other clients share."""
+    chosen = client.Configuration()
+    if kubeconfig:
+        await config.load_kube_config(str(kubeconfig), client_configuration=chosen)
+        return chosen
+    try:
+        config.load_incluster_config(client_configuration=chosen)
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=chosen)
+    return chosen
+
+
 class NotFoundError(ClusterError):
     """There is no such object."""
 
@@ -139,18 +152,28 @@ def translated(error: ApiException) -> ClusterError:
     """The client's exception as one of ours, with the apiserver's own words."""
     try:
         message = json.loads(error.body or "")["message"]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         message = str(error.reason)
     if error.status == 404:
         return NotFoundError(message)
     refused = 400 <= (error.status or 0) < 500 and error.status not in RETRYABLE
-    return Rejected(message) if refused else ClusterError(f"{error.status}: {message}")
+    if refused or message.startswith(UNFIT):
+        return Rejected(message)
+    return ClusterError(f"{error.status}: {message}")
 
 
 def collection(api_version: str, kind: str, namespace: str) -> str:
     """Path of all objects of a kind in a namespace."""
     root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-    return f"{root}/namespaces/{namespace}/{PLURALS[kind]}"
+    return f"{root}/namespaces/{namespace}/{plural(kind)}"
+
+
+def plural(kind: str) -> str:
+    """A kind as paths and roles name it, by the rule of Kubernetes' code generator."""
+    word = kind.lower()
+    if word.endswith("s"):
+        return word + "es"
+    return word.removesuffix("y") + "ies" if word.endswith("y") else word + "s"
 
 
 def path_of(ref: Ref) -> str:

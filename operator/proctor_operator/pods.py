@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure, RunResult
 from proctor_operator.cluster import Manifest
+from proctor_operator.metadata import ending
 
 PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 CONFIG_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -22,8 +23,8 @@ class Trouble:
 
 
 def trouble(pods: Iterable[Manifest]) -> Trouble | None:
-    """The first trouble of any pod."""
-    return next((found for pod in pods for found in troubles(pod)), None)
+    """The first trouble of any pod that is to stay; one that is being deleted ends as it may."""
+    return next((found for pod in pods if not ending(pod) for found in troubles(pod)), None)
 
 
 def troubles(pod: Manifest) -> Iterator[Trouble]:
@@ -96,6 +97,11 @@ def terminated(pod: Manifest, container: str) -> Manifest | None:
             ended: Manifest | None = status.get("state", {}).get("terminated")
             return ended
     return None
+
+
+def phase(pod: Manifest) -> str:
+    """Pending, Running, Succeeded or Failed; empty while the kubelet has said nothing."""
+    return str(pod.get("status", {}).get("phase", ""))
 
 
 def is_ready(pod: Manifest) -> bool:

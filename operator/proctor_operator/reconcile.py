@@ -5,18 +5,19 @@ or reordered. Desire, plan and judge are pure; observe, act and report are the o
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from proctor_crds.kinds import KINDS
-from proctor_crds.reasons import Reason
+from proctor_crds.reasons import ConditionType, Reason
 from proctor_crds.validation import SpecInvalidError
 from proctor_operator import deployments, runs
 from proctor_operator.cluster import Cluster, ClusterError, Event, Manifest, Ref, Rejected
-from proctor_operator.plan import Plan, ending, owned, plan
+from proctor_operator.metadata import ending, owned
+from proctor_operator.plan import Plan, plan
 from proctor_operator.resource import Resource, parsed, unparsed
 from proctor_operator.routing import Key
 from proctor_operator.settings import Settings
@@ -24,6 +25,8 @@ from proctor_operator.status import Condition, accepted, merged, transitions
 
 log = structlog.get_logger()
 
+LOOK_AGAIN = timedelta(hours=1)
+"""What happens while a watch is broken may never be told: nothing is amiss for longer than this."""
 REFUSED_AGAIN = timedelta(seconds=60)
 """A quota may be freed and a name given up, and nothing tells of either."""
 
@@ -42,7 +45,8 @@ async def reconcile(
 ) -> timedelta | None:
     """Bring one resource nearer to its spec; returns when to come back though nothing happens.
 
-    Raises ClusterError where the cluster does not answer: the caller tries again.
+    That is None for a resource that is no more. Raises ClusterError where the cluster does not
+    answer: the caller tries again.
     """
     manifest = await cluster.get(Ref("proctor.dev/v1alpha1", key.kind, key.namespace, key.name))
     if manifest is None or ending(manifest):
@@ -55,7 +59,7 @@ async def reconcile(
     else:
         judged = await STAGES[key.kind](resource, cluster, settings, now)
     await report(resource, judged, cluster, now)
-    return judged.again
+    return min(judged.again or LOOK_AGAIN, LOOK_AGAIN)
 
 
 def unaccepted(resource: Resource[Any], problem: str) -> Judged:
@@ -101,10 +105,16 @@ def acted(
     fields: Manifest,
     again: timedelta | None = None,
 ) -> Judged:
-    """What was judged, and whether the cluster took the children: what it refused is tried anew."""
+    """What was judged, and whether the cluster took the children: what it refused is tried anew.
+
+    Without all of its children nothing is Ready: the endpoint may be somebody else's Service.
+    """
+    took = accepted(refusal, Reason.CHILD_REJECTED)
     if refusal:
         again = min(again or REFUSED_AGAIN, REFUSED_AGAIN)
-    return Judged([accepted(refusal, Reason.CHILD_REJECTED), *conditions], fields, again)
+        unready = replace(took, type=ConditionType.READY)
+        conditions = [unready if c.type == ConditionType.READY else c for c in conditions]
+    return Judged([took, *conditions], fields, again)
 
 
 async def act(
@@ -126,12 +136,20 @@ async def made(
     title = f"{ref.kind} {ref.name}"
     found = None if ref in observed else await cluster.get(ref)
     if found and not owned(found, owner.uid):
-        return f"{title} exists and does not belong to this {owner.kind}: rename one of the two"
+        return f"{title} {whose(found, owner)}"
     try:
         await cluster.apply(manifest)
     except Rejected as error:
         return f"{title}: {error}"
     return None
+
+
+def whose(found: Manifest, owner: Resource[Any]) -> str:
+    """What a person is told of an object whose name is wanted, and what to do."""
+    owners = found["metadata"].get("ownerReferences", [])
+    if (owner.kind, owner.name) in [(ref["kind"], ref["name"]) for ref in owners]:
+        return f"is left of a {owner.kind} deleted before: it is made anew once that is gone"
+    return f"exists and does not belong to this {owner.kind}: rename one of the two"
 
 
 async def report(owner: Resource[Any], judged: Judged, cluster: Cluster, now: datetime) -> None:

@@ -5,9 +5,10 @@ Watches say only that something happened; the answer is always a key to reconcil
 
 from dataclasses import dataclass, field
 
-from proctor_crds.kinds import EVALUATION_RUN, MODEL_DEPLOYMENT
+from proctor_crds.kinds import EVALUATION_RUN, KINDS, MODEL_DEPLOYMENT
 from proctor_operator.children.naming import DEPLOYMENT_LABEL, RUN_LABEL
 from proctor_operator.cluster import Manifest
+from proctor_operator.metadata import ending
 
 PARENT_LABELS = {DEPLOYMENT_LABEL: MODEL_DEPLOYMENT.name, RUN_LABEL: EVALUATION_RUN.name}
 
@@ -31,10 +32,11 @@ class Key:
 class Router:
     """Knows which runs wait for which deployment, from the runs that passed by."""
 
+    target_of: dict[Key, Key] = field(default_factory=dict)
     runs_of: dict[Key, set[Key]] = field(default_factory=dict)
 
     def keys(self, manifest: Manifest) -> set[Key]:
-        """What to reconcile because of `manifest`, in whatever way it changed."""
+        """What to reconcile because `manifest` was made or changed."""
         kind = manifest.get("kind")
         if kind == MODEL_DEPLOYMENT.name:
             key = Key.of(manifest)
@@ -44,24 +46,43 @@ class Router:
             return {Key.of(manifest)}
         return parents(manifest)
 
+    def keys_of_deleted(self, manifest: Manifest) -> set[Key]:
+        """What to reconcile because `manifest` is no more."""
+        keys = self.keys(manifest)
+        if manifest.get("kind") == EVALUATION_RUN.name:
+            self.forget(Key.of(manifest))
+        return keys
+
     def remember(self, run: Manifest) -> None:
         """Note the run's target, so that the target's events reach the run."""
-        target = (run.get("spec") or {}).get("target") or {}
-        name = (target.get("deploymentRef") or {}).get("name")
-        key = Key.of(run)
-        for runs in self.runs_of.values():
-            runs.discard(key)
-        if name and "deletionTimestamp" not in run["metadata"]:
+        key, name = Key.of(run), target_name(run)
+        self.forget(key)
+        if name and not ending(run):
             deployment = Key(MODEL_DEPLOYMENT.name, key.namespace, name)
+            self.target_of[key] = deployment
             self.runs_of.setdefault(deployment, set()).add(key)
+
+    def forget(self, run: Key) -> None:
+        """The run waits for nothing; what nobody waits for is not kept."""
+        deployment = self.target_of.pop(run, None)
+        if deployment:
+            self.runs_of[deployment].discard(run)
+            if not self.runs_of[deployment]:
+                del self.runs_of[deployment]
+
+
+def target_name(run: Manifest) -> str | None:
+    """The deployment that a run names, of a spec that nobody has checked yet."""
+    target = (run.get("spec") or {}).get("target") or {}
+    name: str | None = (target.get("deploymentRef") or {}).get("name")
+    return name
 
 
 def parents(manifest: Manifest) -> set[Key]:
-    """The parents that a child's labels name."""
+    """The parents that a child's labels name, and those that own it, should it lose its labels."""
     meta = manifest["metadata"]
-    labels = meta.get("labels") or {}
-    return {
-        Key(kind, meta["namespace"], labels[label])
-        for label, kind in PARENT_LABELS.items()
-        if label in labels
-    }
+    labels, owners = meta.get("labels") or {}, meta.get("ownerReferences", [])
+    labelled = {kind: labels[label] for label, kind in PARENT_LABELS.items() if label in labels}
+    owning = {ref["kind"]: ref["name"] for ref in owners if ref["kind"] in KINDS}
+    named = {*labelled.items(), *owning.items()}
+    return {Key(kind, meta["namespace"], name) for kind, name in named}

@@ -8,7 +8,7 @@ from proctor_operator import verdict
 from proctor_operator.children.evaluation_job import Run
 from proctor_operator.cluster import Manifest
 from proctor_operator.evaluations import Evaluated
-from proctor_operator.pods import Trouble, trouble
+from proctor_operator.pods import Trouble, phase, trouble
 from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition
 from proctor_operator.target import ObservedTarget
 
@@ -37,7 +37,7 @@ def running(
 
 def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:
     """What keeps a pod from starting; how a pod ended is the Job's to judge."""
-    return trouble(p for p in pods if p.get("status", {}).get("phase") == "Pending")
+    return trouble(pod for pod in pods if phase(pod) == "Pending")
 
 
 def succeeded(found: Sequence[Evaluated]) -> Condition:
@@ -64,8 +64,12 @@ def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
     if not all(e.finished for e in found):
         words = "The scores are not complete"
         return [Condition(ConditionType.GATE_PASSED, UNKNOWN, Reason.NOT_FINISHED, words)]
-    records = [ResultRecord.model_validate(r) for e in found for r in e.stored.get("results", [])]
-    return [verdict.judge(owner.spec.gate, records)]
+    scores = [
+        verdict.Score(e.stored["name"], ResultRecord.model_validate(record))
+        for e in found
+        for record in e.stored.get("results", [])
+    ]
+    return [verdict.judge(owner.spec.gate, scores)]
 
 
 def progress(found: Sequence[Evaluated]) -> str:

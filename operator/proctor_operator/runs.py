@@ -1,16 +1,18 @@
 """EvaluationRun: what is observed of it, what it should have, and what that amounts to."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proctor_crds.evaluation_run import Evaluation
-from proctor_operator import run_status
+from proctor_operator import continuity, run_status
 from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
 from proctor_operator.evaluations import Evaluated, evaluated, has_ended, inputs, is_running
-from proctor_operator.plan import Desired, ending, owned
+from proctor_operator.metadata import ending, owned
+from proctor_operator.plan import Desired
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, timestamp
 from proctor_operator.target import ObservedTarget
@@ -33,13 +35,17 @@ async def observe(owner: Run, cluster: Cluster) -> Observed:
     labels = owner_labels(owner)
     jobs = await cluster.list("batch/v1", "Job", owner.namespace, labels)
     pods = await cluster.list("v1", "Pod", owner.namespace, labels)
-    progress = {}
-    for pod in filter(is_running, pods):
-        found = await cluster.get_json(pod, next(iter(ADAPTER_PORTS)), "/progress")
-        if isinstance(found, dict):
-            progress[pod["metadata"]["labels"][EVALUATION_LABEL]] = found
     own = [job for job in jobs if owned(job, owner.uid)]
-    return Observed(target, own, pods, progress)
+    return Observed(target, own, pods, await progress_of(pods, cluster))
+
+
+async def progress_of(pods: Sequence[Manifest], cluster: Cluster) -> Mapping[str, Manifest]:
+    """What the adapters say, by evaluation; all are asked at once, for one may not answer."""
+    running = list(filter(is_running, pods))
+    (port,) = ADAPTER_PORTS
+    answers = await asyncio.gather(*(cluster.get_json(pod, port, "/progress") for pod in running))
+    names = [pod["metadata"]["labels"].get(EVALUATION_LABEL) for pod in running]
+    return {n: a for n, a in zip(names, answers, strict=True) if n and isinstance(a, dict)}
 
 
 def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
@@ -51,7 +57,7 @@ def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
     existing = {Ref.of(child) for child in observed.children}
     apply, keep = [], []
     for evaluation in owner.spec.evaluations:
-        wanted = wanted_job(owner, evaluation, observed.target, settings)
+        wanted = wanted_job(owner, evaluation, observed, settings)
         before = finished_before(owner, evaluation)
         if before:
             keep.append(Ref("batch/v1", "Job", owner.namespace, before["job"]))
@@ -66,10 +72,14 @@ def may_start(owner: Run, target: ObservedTarget) -> bool:
 
 
 def wanted_job(
-    owner: Run, evaluation: Evaluation, target: ObservedTarget, settings: Settings
+    owner: Run, evaluation: Evaluation, observed: Observed, settings: Settings
 ) -> Manifest | None:
     """The evaluation's Job; None where there is no target to ask."""
-    return job(owner, evaluation, target.upstream, settings) if target.upstream else None
+    upstream = observed.target.upstream
+    if not upstream:
+        return None
+    built = job(owner, evaluation, upstream, settings)
+    return continuity.current(built, observed.children, observed.pods)
 
 
 def stored_before(owner: Run, evaluation: Evaluation) -> Manifest:
@@ -121,7 +131,7 @@ def judge_one(
     finished = finished_before(owner, evaluation)
     if finished:
         return Evaluated(finished)
-    wanted = wanted_job(owner, evaluation, observed.target, settings)
+    wanted = wanted_job(owner, evaluation, observed, settings)
     name = wanted["metadata"]["name"] if wanted else None
     found = next((c for c in observed.children if c["metadata"]["name"] == name), None)
     pods = [p for p in observed.pods if found and belongs(p, found)]

@@ -92,6 +92,7 @@ ALARMING = {
     Reason.UNSCORED,
     Reason.OUT_OF_BOUNDS,
     Reason.METRIC_NOT_FOUND,
+    Reason.METRIC_AMBIGUOUS,
 }
 
 

@@ -1,6 +1,7 @@
 """The target of a run: whether it answers, and how its Jobs reach it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from proctor_crds.evaluation_run import Target
 from proctor_crds.reasons import ConditionType, Reason
@@ -8,7 +9,7 @@ from proctor_operator.children.evaluation_job import Upstream
 from proctor_operator.children.naming import digest
 from proctor_operator.children.serving import PORTS
 from proctor_operator.cluster import Cluster, Manifest, Ref
-from proctor_operator.plan import ending
+from proctor_operator.metadata import ending
 from proctor_operator.status import FALSE, TRUE, Condition, find
 
 SCORES_DEPEND_ON = ("model", "backend", "parallelism", "engine")
@@ -62,22 +63,36 @@ def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget
     if found is None:
         words = f"ModelDeployment {name} does not exist; the run starts when it appears"
         return ObservedTarget(waiting(Reason.DEPLOYMENT_NOT_FOUND, words))
-    identity = digest({key: found["spec"].get(key) for key in SCORES_DEPEND_ON})
-    context = found["spec"].get("engine", {}).get("maxSequenceLength")
-    served = found["spec"]["model"]["servedName"]
-    upstream = Upstream(url, served, identity, context_length=context)
+    served = at(found, "spec", "model", "servedName")
+    if not isinstance(served, str):
+        words = f"ModelDeployment {name} has no spec.model.servedName: apply it anew"
+        return ObservedTarget(waiting(Reason.DEPLOYMENT_NOT_READY, words), deployment=found)
+    identity = digest({key: at(found, "spec", key) for key in SCORES_DEPEND_ON})
+    context = at(found, "spec", "engine", "maxSequenceLength")
+    upstream = Upstream(
+        url, served, identity, context_length=context if isinstance(context, int) else None
+    )
     return ObservedTarget(readiness(name, found), upstream, found)
+
+
+def at(stored: Any, *path: str) -> Any:
+    """What lies at `path` of an object stored under another version of its CRD, or None."""
+    for step in path:
+        stored = stored.get(step) if isinstance(stored, dict) else None
+    return stored
 
 
 def readiness(name: str, deployment: Manifest) -> Condition:
     """TargetReady of a deployment that exists."""
     status = deployment.get("status") or {}
-    ready = find(status.get("conditions", []), ConditionType.READY)
-    if status.get("observedGeneration") != deployment["metadata"].get("generation") or not ready:
+    known = status.get("conditions", [])
+    # Of one that cannot be accepted nothing else is known.
+    told = find(known, ConditionType.READY) or find(known, ConditionType.ACCEPTED)
+    if status.get("observedGeneration") != deployment["metadata"].get("generation") or not told:
         return waiting(Reason.DEPLOYMENT_NOT_READY, f"ModelDeployment {name} is being looked at")
-    if ready["status"] == TRUE:
-        return answers(f"ModelDeployment {name}: {ready['message']}")
-    words = f"ModelDeployment {name} is not Ready: {ready['reason']}: {ready['message']}"
+    if (told["type"], told["status"]) == (ConditionType.READY, TRUE):
+        return answers(f"ModelDeployment {name}: {told['message']}")
+    words = f"ModelDeployment {name} is not {told['type']}: {told['reason']}: {told['message']}"
     return waiting(Reason.DEPLOYMENT_NOT_READY, words)
 
 

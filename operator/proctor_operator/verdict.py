@@ -13,7 +13,30 @@ from proctor_crds.reasons import ConditionType, Reason
 from proctor_crds.results import ResultRecord
 from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition, Truth
 
+NO_FILTER = "none"
+"""What lm-eval calls answers taken as they are; so does a record that names no filter."""
 FORCED: dict[str, Truth] = {"Pass": TRUE, "Fail": FALSE, "Unknown": UNKNOWN}
+
+
+WORST_FIRST = (
+    Reason.OUT_OF_BOUNDS,
+    Reason.METRIC_NOT_FOUND,
+    Reason.METRIC_AMBIGUOUS,
+    Reason.INCONCLUSIVE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A record, and the evaluation that it is from."""
+
+    evaluation: str
+    record: ResultRecord
+
+    def __str__(self) -> str:
+        """`task/metric`, or `task/metric,filter` as lm-eval writes it."""
+        name = f"{self.record.task}/{self.record.metric}"
+        return name if self.record.filter == NO_FILTER else f"{name},{self.record.filter}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +59,10 @@ class Finding:
     message: str
 
 
-def judge(gate: Gate, records: Sequence[ResultRecord]) -> Condition:
+def judge(gate: Gate, scores: Sequence[Score]) -> Condition:
     """GatePassed: False where any rule is broken, else Unknown where any is open, else True."""
-    findings = [finding(rule, records, float(gate.confidence)) for rule in gate.rule_list]
-    for reason in (Reason.OUT_OF_BOUNDS, Reason.METRIC_NOT_FOUND, Reason.INCONCLUSIVE):
+    findings = [finding(rule, scores, float(gate.confidence)) for rule in gate.rule_list]
+    for reason in WORST_FIRST:
         words = [found.message for found in findings if found.reason == reason]
         if words:
             return Condition(
@@ -50,25 +73,57 @@ def judge(gate: Gate, records: Sequence[ResultRecord]) -> Condition:
 
 
 def truth(reason: Reason, gate: Gate) -> Truth:
-    """The condition's status for what went wrong; a metric that is missing never passes."""
+    """The condition's status for what went wrong; only what samples leave open may be passed."""
     if reason == Reason.OUT_OF_BOUNDS:
         return FALSE
     forced = FORCED[gate.on_inconclusive]
-    return UNKNOWN if reason == Reason.METRIC_NOT_FOUND and forced == TRUE else forced
+    return UNKNOWN if reason != Reason.INCONCLUSIVE and forced == TRUE else forced
 
 
-def finding(rule: GateRule, records: Sequence[ResultRecord], confidence: float) -> Finding:
+def finding(rule: GateRule, scores: Sequence[Score], confidence: float) -> Finding:
     """One rule held against the scores."""
-    record = next((r for r in records if (r.task, r.metric) == (rule.task, rule.metric)), None)
-    if record is None:
-        known = ", ".join(sorted({f"{r.task}/{r.metric}" for r in records})) or "none"
-        words = f"{rule.task}/{rule.metric} was not measured; measured: {known}"
-        return Finding(Reason.METRIC_NOT_FOUND, words)
-    found = interval(record, confidence)
+    meant = [score for score in scores if is_meant(rule, score)]
+    if not meant:
+        return not_found(rule, scores)
+    if len(meant) > 1:
+        return ambiguous(meant)
+    (score,) = meant
+    found = interval(score.record, confidence)
     low = float(rule.min) if rule.min else float("-inf")
     high = float(rule.max) if rule.max else float("inf")
-    words = f"{rule.task}/{rule.metric} {found}, bounds [{low:.4g}, {high:.4g}]"
+    words = f"{score} {found}, bounds [{low:.4g}, {high:.4g}]"
     return Finding(side(found, low, high), words)
+
+
+def is_meant(rule: GateRule, score: Score) -> bool:
+    """Whether the rule speaks of this score."""
+    record = score.record
+    return (
+        (record.task, record.metric) == (rule.task, rule.metric)
+        and rule.filter in (None, record.filter)
+        and rule.evaluation in (None, score.evaluation)
+    )
+
+
+def not_found(rule: GateRule, scores: Sequence[Score]) -> Finding:
+    """The rule speaks of nothing that was measured."""
+    wanted = f"{rule.task}/{rule.metric}" + (f",{rule.filter}" if rule.filter else "")
+    by = f" by {rule.evaluation}" if rule.evaluation else ""
+    known = ", ".join(sorted({str(score) for score in scores})) or "none"
+    return Finding(Reason.METRIC_NOT_FOUND, f"{wanted} was not measured{by}; measured: {known}")
+
+
+def ambiguous(meant: Sequence[Score]) -> Finding:
+    """The rule speaks of several scores: none of them is taken for the one that was meant."""
+    first = meant[0].record
+    choices = {
+        "filter": sorted({score.record.filter for score in meant}),
+        "evaluation": sorted({score.evaluation for score in meant}),
+    }
+    remedies = [f"set {f} to {' or '.join(names)}" for f, names in choices.items() if names[1:]]
+    words = f"{first.task}/{first.metric} was measured {len(meant)} times"
+    what = " and ".join(remedies) or "name another metric: nothing tells these apart"
+    return Finding(Reason.METRIC_AMBIGUOUS, f"{words}; in the rule, {what}")
 
 
 def interval(record: ResultRecord, confidence: float) -> Interval:

@@ -30,7 +30,7 @@ class WorkQueue:
         self._workers = workers
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
-        self._active: set[Key] = set()
+        self._active: dict[Key, float] = {}
         self._again: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -59,6 +59,17 @@ class WorkQueue:
         """Whether nothing waits and nothing is worked on (timers aside)."""
         return not self._waiting and not self._active
 
+    def depth(self) -> int:
+        """How many keys wait to be worked on (timers aside)."""
+        return len(self._waiting)
+
+    def slowest(self) -> tuple[Key, timedelta] | None:
+        """The key that has been worked on for the longest, and for how long."""
+        if not self._active:
+            return None
+        key, since = min(self._active.items(), key=lambda item: item[1])
+        return key, timedelta(seconds=asyncio.get_running_loop().time() - since)
+
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
         self.add(key)
@@ -72,11 +83,11 @@ class WorkQueue:
         while True:
             key = await self._ready.get()
             self._waiting.discard(key)
-            self._active.add(key)
+            self._active[key] = asyncio.get_running_loop().time()
             try:
                 await self._handle(key)
             finally:
-                self._active.discard(key)
+                del self._active[key]
             if key in self._again:
                 self._again.discard(key)
                 self.add(key)

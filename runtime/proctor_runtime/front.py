@@ -72,11 +72,12 @@ def transport_to(queue: EngineQueue, model: ServedModel, settings: Settings) -> 
         yield direct
         return
     # Of the extra `triton`, which the in-process transport does without.
+    from proctor_runtime.transports.triton.text_model import TextModel  # noqa: PLC0415
     from proctor_runtime.transports.triton.transport import TritonTransport  # noqa: PLC0415
 
-    texts = Service(model=model, transport=direct, most_choices=settings.api.max_queued_requests)
-    complete, batch = partial(complete_fields, texts), settings.max_batch_size
-    triton = TritonTransport(queue, complete, model.name, settings.addresses, batch)
+    service = Service(model=model, transport=direct, most_choices=settings.api.max_queued_requests)
+    texts = TextModel(partial(complete_fields, service), settings.max_batch_size)
+    triton = TritonTransport(queue, texts, model.name, settings.addresses)
     try:
         triton.start()
         yield triton

@@ -1,4 +1,4 @@
-"""One real apiserver for the session; for each test a namespace and an operator watching it."""
+"""On the session's apiserver, for each test a namespace and an operator watching it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,21 +8,13 @@ from uuid import uuid4
 import pytest
 
 from tests.kube import Kubectl, OperatorProcess
-from tests.provider import apiserver, binary
-from tests.provider.skipping import skip_unless_available
+from tests.provider import binary
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The administrator's kubeconfig of an apiserver that lasts as long as the session."""
-    with skip_unless_available(), apiserver(tmp_path_factory.mktemp("apiserver")) as path:
-        yield path
-
-
-@pytest.fixture(scope="session")
-def cluster_admin(kubeconfig: Path) -> Kubectl:
+def cluster_admin(apiserver_kubeconfig: Path) -> Kubectl:
     """kubectl on a cluster that has Proctor's CRDs."""
-    kubectl = Kubectl(binary("kubectl"), kubeconfig)
+    kubectl = Kubectl(binary("kubectl"), apiserver_kubeconfig)
     kubectl("apply", "--server-side", "-f", "crds")
     kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "crds")
     return kubectl

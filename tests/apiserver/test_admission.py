@@ -97,6 +97,22 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         changed(RUN, "spec.gate.rules.0.min", None),
         "gate rule: set min, max or both",
     ),
+    "gate on no evaluation": (
+        changed(RUN, "spec.gate.rules.0.evaluation", "other"),
+        "gate rule: evaluation must be the name of one of spec.evaluations",
+    ),
+    "amount with a space": (
+        changed(RUN, "spec.evaluations.0.resources", {"requests": {"memory": "1 GB"}}),
+        "spec.evaluations[0].resources.requests.memory in body should match",
+    ),
+    "amount below zero": (
+        changed(RUN, "spec.evaluations.0.resources", {"requests": {"cpu": -1}}),
+        "spec.evaluations[0].resources.requests.cpu in body should be greater than or equal to 0",
+    ),
+    "fraction as an amount": (
+        changed(RUN, "spec.evaluations.0.resources", {"requests": {"cpu": 0.5}}),
+        "spec.evaluations[0].resources.requests.cpu",
+    ),
     "no samples": (
         changed(RUN, "spec.evaluations.0.params.limitSamples", 0),
         "should be greater than or equal to 1",
@@ -115,6 +131,23 @@ def test_bad_input_is_refused_with_the_remedy(kubectl: Kubectl, case: str) -> No
 @pytest.mark.parametrize("manifest", [DEPLOYMENT, RUN], ids=["deployment", "run"])
 def test_the_examples_are_taken(kubectl: Kubectl, manifest: Manifest) -> None:
     kubectl.apply(manifest)
+
+
+@pytest.mark.parametrize("cpu", [1, "1", "500m"], ids=repr)
+def test_an_amount_is_taken_as_number_and_as_text(kubectl: Kubectl, cpu: int | str) -> None:
+    kubectl.apply(changed(RUN, "spec.evaluations.0.resources", {"requests": {"cpu": cpu}}))
+    stored = kubectl.get("evaluationrun", "arithmetic")
+    assert stored
+    assert stored["spec"]["evaluations"][0]["resources"]["requests"] == {"cpu": cpu}
+
+
+def test_a_gate_names_filter_and_evaluation(kubectl: Kubectl) -> None:
+    name = RUN["spec"]["evaluations"][0]["name"]
+    rule = RUN["spec"]["gate"]["rules"][0] | {"filter": "strict-match", "evaluation": name}
+    kubectl.apply(changed(RUN, "spec.gate.rules", [rule]))
+    stored = kubectl.get("evaluationrun", "arithmetic")
+    assert stored
+    assert stored["spec"]["gate"]["rules"] == [rule]
 
 
 def test_defaults_are_stored(kubectl: Kubectl) -> None:

@@ -1,107 +1,17 @@
 """The operator against the real apiserver; Jobs and Deployments are moved on by hand."""
 
 import signal
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
+from tests.apiserver.by_hand import ER, MD, end_job, end_pod, jobs, make_ready, started
+from tests.examples import deployment, run
 from tests.kube import Kubectl, Manifest, OperatorProcess, eventually
 
 pytestmark = pytest.mark.apiserver
-EXAMPLES = Path("examples/arithmetic")
-MD, ER = "modeldeployment", "evaluationrun"
 RESULT = (
     '{"results":[{"task":"arithmetic_mc","metric":"acc","value":"0.75","stderr":"0.03","n":200}]}'
 )
-
-
-def deployment(**spec: Any) -> Manifest:
-    base: Manifest = yaml.safe_load((EXAMPLES / "modeldeployment.yaml").read_text())
-    return {**base, "spec": {**base["spec"], **spec}}
-
-
-def run(name: str = "arithmetic", **spec: Any) -> Manifest:
-    base: Manifest = yaml.safe_load((EXAMPLES / "evaluationrun.yaml").read_text())
-    return {**base, "metadata": {"name": name}, "spec": {**base["spec"], **spec}}
-
-
-def jobs(kubectl: Kubectl, name: str = "arithmetic") -> list[Manifest]:
-    return kubectl.list("jobs", f"proctor.dev/run={name}")
-
-
-def make_ready(kubectl: Kubectl) -> None:
-    """Say what the Deployment controller says once the pods are ready."""
-    child = eventually(lambda: kubectl.get("deployment", "arithmetic"))
-    counts = dict.fromkeys(("replicas", "readyReplicas", "updatedReplicas", "availableReplicas"), 1)
-    generation = child["metadata"]["generation"]
-    kubectl.patch_status("deployment", "arithmetic", {"observedGeneration": generation, **counts})
-    kubectl.wait_condition(MD, "arithmetic", "Ready", "True", "AllReplicasReady")
-
-
-def started(kubectl: Kubectl, name: str = "arithmetic") -> Manifest:
-    """The run's only Job."""
-    eventually(lambda: len(jobs(kubectl, name)) == 1)
-    return jobs(kubectl, name)[0]
-
-
-def end_pod(kubectl: Kubectl, job: Manifest, exit_code: int, message: str) -> None:
-    """A pod of the Job, ended with a termination message."""
-    meta = {
-        "name": f"{job['metadata']['name']}-pod",
-        "labels": job["spec"]["template"]["metadata"]["labels"],
-        "ownerReferences": [
-            {
-                "apiVersion": "batch/v1",
-                "kind": "Job",
-                "name": job["metadata"]["name"],
-                "uid": job["metadata"]["uid"],
-                "controller": True,
-            },
-        ],
-    }
-    spec = {"containers": [{"name": "harness", "image": "x"}], "restartPolicy": "Never"}
-    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
-    ended = {
-        "exitCode": exit_code,
-        "reason": "Error" if exit_code else "Completed",
-        "message": message,
-    }
-    status = {
-        "name": "harness",
-        "image": "x",
-        "imageID": "",
-        "ready": False,
-        "restartCount": 0,
-        "state": {"terminated": ended},
-    }
-    phase = "Failed" if exit_code else "Succeeded"
-    kubectl.patch_status("pod", meta["name"], {"phase": phase, "containerStatuses": [status]})
-
-
-def end_job(kubectl: Kubectl, job: Manifest, *, failed: bool = False) -> None:
-    """What the Job controller writes at the end."""
-    now = "2026-01-01T00:00:00Z"
-    kinds = ("FailureTarget", "Failed") if failed else ("SuccessCriteriaMet", "Complete")
-    status: Manifest = {
-        "startTime": now,
-        "conditions": [
-            {
-                "type": kind,
-                "status": "True",
-                "reason": "x",
-                "message": "it ended",
-                "lastTransitionTime": now,
-                "lastProbeTime": now,
-            }
-            for kind in kinds
-        ],
-        "failed" if failed else "succeeded": 1,
-    }
-    if not failed:
-        status["completionTime"] = now
-    kubectl.patch_status("job", job["metadata"]["name"], status)
 
 
 def test_a_deployment_gets_its_children(kubectl: Kubectl, operator: OperatorProcess) -> None:
@@ -127,6 +37,16 @@ def test_an_edited_child_is_put_right(kubectl: Kubectl, operator: OperatorProces
     eventually(lambda: kubectl.get("deployment", "arithmetic")["spec"]["replicas"] == 1)
 
 
+@pytest.mark.parametrize("label", ["app.kubernetes.io/managed-by", "proctor.dev/deployment"])
+def test_a_child_gets_back_the_label_that_it_lost(
+    kubectl: Kubectl, operator: OperatorProcess, label: str
+) -> None:
+    kubectl.apply(deployment())
+    labels = eventually(lambda: kubectl.get("service", "arithmetic"))["metadata"]["labels"]
+    kubectl("label", "service", "arithmetic", f"{label}-")
+    eventually(lambda: kubectl.get("service", "arithmetic")["metadata"]["labels"] == labels)
+
+
 def test_the_scale_subresource_scales(kubectl: Kubectl, operator: OperatorProcess) -> None:
     kubectl.apply(deployment())
     eventually(lambda: kubectl.get("deployment", "arithmetic"))
@@ -134,10 +54,17 @@ def test_the_scale_subresource_scales(kubectl: Kubectl, operator: OperatorProces
     eventually(lambda: kubectl.get("deployment", "arithmetic")["spec"]["replicas"] == 2)
 
 
-def test_a_refused_child_is_a_condition(kubectl: Kubectl, operator: OperatorProcess) -> None:
-    kubectl.apply(deployment(pod={"restartPolicy": "Sometimes"}))
+@pytest.mark.parametrize(
+    ("overlay", "field"),
+    [({"restartPolicy": "Sometimes"}, "restartPolicy"), ({"nodeSelecter": {}}, ".nodeSelecter")],
+    ids=["value", "field"],
+)
+def test_a_refused_child_is_a_condition(
+    kubectl: Kubectl, operator: OperatorProcess, overlay: Manifest, field: str
+) -> None:
+    kubectl.apply(deployment(pod=overlay))
     words = kubectl.wait_condition(MD, "arithmetic", "Accepted", "False", "ChildRejected")
-    assert "restartPolicy" in words
+    assert field in words
     kubectl.apply(deployment())
     kubectl.wait_condition(MD, "arithmetic", "Accepted", "True", "SpecValid")
 

@@ -1,16 +1,71 @@
-"""A cluster on which pods run, for the session; left as it was found, up or down."""
+"""A node with the images and the chart on it, and a namespace with a filled claim.
 
+The cluster is left as it was found, up or down.
+"""
+
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from tests.provider import node
-from tests.provider.skipping import skip_unless_available
+from demo import cluster as demo
+from tests.e2e.volume import stage
+from tests.examples import deployment
+from tests.kube import Kubectl
+from tests.provider import binary
+
+SERVING_SECONDS = 180
 
 
 @pytest.fixture(scope="session")
-def node_kubeconfig() -> Iterator[Path]:
-    """The administrator's kubeconfig."""
-    with skip_unless_available(), node() as path:
-        yield path
+def installed(node_kubeconfig: Path) -> Path:
+    """The same, of a cluster with Proctor's images and its chart installed."""
+    demo.build_images()
+    demo.install(demo.Tools(node_kubeconfig))
+    return node_kubeconfig
+
+
+@pytest.fixture(scope="session")
+def kubectl(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    """kubectl in a new namespace, with everything that the tests read on its claim."""
+    namespace = f"e2e-{uuid4().hex[:8]}"
+    kubectl = Kubectl(binary("kubectl"), installed, namespace)
+    kubectl("create", "namespace", namespace)
+    demo.fill_claim(
+        demo.Tools(installed, namespace), stage(tmp_path_factory.mktemp("volume") / "data")
+    )
+    yield kubectl
+    kubectl("delete", "namespace", namespace, "--timeout=120s")
+    # The namespace's volume stays behind, released, with its files.
+    kubectl("delete", "persistentvolume", f"{namespace}-{demo.CLAIM}", "--ignore-not-found")
+    shutil.rmtree(demo.host_folder(namespace), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def served(kubectl: Kubectl) -> Kubectl:
+    """kubectl where the example's deployment is Ready."""
+    kubectl.apply(deployment())
+    kubectl.wait_condition(
+        "modeldeployment", "arithmetic", "Ready", "True", "AllReplicasReady", SERVING_SECONDS
+    )
+    return kubectl
+
+
+@pytest.fixture(autouse=True)
+def the_operator_does_not_crash(request: pytest.FixtureRequest, installed: Path) -> Iterator[None]:
+    """Whatever a test does, the operator goes on in the same process, unless the test ends it."""
+    system = Kubectl(binary("kubectl"), installed, demo.SYSTEM)
+    before = operator_starts(system)
+    yield
+    if "ends_the_operator" not in request.keywords:
+        assert operator_starts(system) == before
+
+
+def operator_starts(system: Kubectl) -> dict[str, int]:
+    """How often the container of each of the operator's pods was started anew."""
+    return {
+        pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"]
+        for pod in system.list("pods", "app.kubernetes.io/name=proctor")
+    }

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from proctor_cli.local import LocalCluster
 from proctor_cli.local_run import controlled
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.settings import Settings
+from tests import examples
 
 STAND_INS = Path(__file__).parent / "stand_ins"
-EXAMPLES = Path("examples/arithmetic")
 PYTHON = """#!/bin/sh
 case "$*" in
   "-m proctor_runtime serve"*) exec {python} {here}/server.py ;;
@@ -109,20 +108,17 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 def deployment(name: str = "arithmetic", **spec: Any) -> Manifest:
     """The example's deployment, changed."""
-    return named(EXAMPLES / "modeldeployment.yaml", name, spec)
+    return placed(examples.deployment(name, **spec))
 
 
 def run(name: str = "arithmetic", extra: dict[str, str] | None = None, **spec: Any) -> Manifest:
-    """The example's run, changed; `extra` tells the stand-in harness what to do."""
-    manifest = named(EXAMPLES / "evaluationrun.yaml", name, {"gate": None, **spec})
-    del manifest["spec"]["gate"]
+    """The example's run without its gate, changed; `extra` tells the stand-in what to do."""
+    manifest = placed(examples.run(name, **{"gate": None, **spec}))
     if extra:
         manifest["spec"]["evaluations"][0]["params"]["extra"] = extra
     return manifest
 
 
-def named(path: Path, name: str, spec: Manifest) -> Manifest:
-    """A manifest of a file under another name."""
-    base: Manifest = yaml.safe_load(path.read_text())
-    meta = {"name": name, "namespace": "default"}
-    return {**base, "metadata": meta, "spec": {**base["spec"], **spec}}
+def placed(manifest: Manifest) -> Manifest:
+    """The manifest in the namespace that a cluster of processes has."""
+    return {**manifest, "metadata": {**manifest["metadata"], "namespace": "default"}}

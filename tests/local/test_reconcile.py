@@ -54,6 +54,14 @@ async def test_a_missing_image_is_a_condition(world: World) -> None:
     assert "proctor/nothing:1" in words
 
 
+async def test_an_overlay_that_fits_no_pod_is_a_condition(world: World) -> None:
+    await world.cluster.apply(deployment(pod={"nodeSelecter": {}}))
+    words = await world.condition(MD, "Accepted", "False", "ChildRejected")
+    assert ".nodeSelecter: field not declared in schema" in words
+    await world.cluster.apply(deployment())
+    await world.condition(MD, "Ready", "True", "AllReplicasReady")
+
+
 async def test_gpus_that_are_not_there_are_a_condition(world: World) -> None:
     await world.cluster.apply(deployment(gpusPerNode=1))
     words = await world.condition(MD, "Ready", "False", "Unschedulable")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from proctor_cli.local.schema import misfits
 from proctor_operator.cluster import Manifest, Rejected
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -11,6 +12,9 @@ _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
+
+_PROBES = {"startupProbe", "livenessProbe", "readinessProbe"}
+_CHECKS = {"exec", "httpGet", "tcpSocket", "grpc"}
 
 _IMMUTABLE = {
     "Job": (
@@ -27,11 +31,17 @@ _IMMUTABLE = {
 
 def admit(new: Manifest, old: Manifest | None) -> None:
     """Raise `Rejected`, naming every field at fault, if `new` may not replace `old`."""
-    problems = [*_metadata(new), *_workload(new), *(_changed(new, old) if old else ())]
+    # Rules may rely on types.
+    problems = list(misfits(new)) or [*_rules(new), *(_changed(new, old) if old else ())]
     if problems:
         meta = new.get("metadata", {})
         title = f'{new.get("kind", "object")} "{meta.get("name", "")}" is invalid'
         raise Rejected(f"{title}: {'; '.join(problems)}")
+
+
+def _rules(new: Manifest) -> Iterator[str]:
+    yield from _metadata(new)
+    yield from _workload(new)
 
 
 def _metadata(new: Manifest) -> Iterator[str]:
@@ -116,25 +126,35 @@ def _pod(path: str, spec: Manifest) -> Iterator[str]:
     names = [container.get("name", "") for container in containers]
     if len(set(names)) < len(names):
         yield f"{path}.containers: Duplicate value: {', '.join(sorted(names))}"
-    volumes = {volume["name"] for volume in spec.get("volumes", [])}
+    volumes = {volume.get("name") for volume in spec.get("volumes", [])}
     for container in containers:
         yield from _container(f"{path}.containers[{container.get('name')}]", container, volumes)
 
 
-def _container(path: str, container: Manifest, volumes: set[str]) -> Iterator[str]:
+def _container(path: str, container: Manifest, volumes: set[str | None]) -> Iterator[str]:
     if not _LABEL.fullmatch(container.get("name", "")):
         yield f"{path}.name: Invalid value: not a DNS label"
     if not container.get("image"):
         yield f"{path}.image: Required value"
-    for port in container.get("ports", []):
-        if "name" in port and not _PORT_NAME.fullmatch(port["name"]):
-            yield f'{path}.ports: Invalid value: "{port["name"]}": not a name of 1 to 15 characters'
+    yield from _ports(f"{path}.ports", container.get("ports", []))
     for mount in container.get("volumeMounts", []):
-        if mount["name"] not in volumes:
-            yield f'{path}.volumeMounts: Not found: "{mount["name"]}"'
-    for entry in container.get("env", []):
-        if not isinstance(entry.get("value", ""), str):
-            yield f"{path}.env: Invalid value: {entry['name']} is not a string"
+        if mount.get("name") not in volumes:
+            yield f'{path}.volumeMounts: Not found: "{mount.get("name")}"'
+    for probe in _PROBES & container.keys():
+        if len(_CHECKS & container[probe].keys()) != 1:
+            yield f"{path}.{probe}: Required value: must specify one handler type"
+
+
+def _ports(path: str, ports: list[Manifest]) -> Iterator[str]:
+    names = [port["name"] for port in ports if "name" in port]
+    for name in names:
+        if not _PORT_NAME.fullmatch(name):
+            yield f'{path}: Invalid value: "{name}": not a name of 1 to 15 characters'
+    if len(set(names)) < len(names):
+        yield f"{path}.name: Duplicate value: {', '.join(sorted(names))}"
+    for port in ports:
+        if not 0 < port.get("containerPort", 0) < 65536:
+            yield f"{path}.containerPort: Invalid value: {port.get('containerPort')}: 1 to 65535"
 
 
 def _changed(new: Manifest, old: Manifest) -> Iterator[str]:

@@ -82,6 +82,7 @@ class LocalCluster:
             await self._kubelet.close(self._grace_seconds)
         finally:
             await self._controllers.services.close()
+            self._machine.ports.close()
             await self._machine.http.aclose()
 
     async def get(self, ref: Ref) -> Manifest | None:
@@ -95,11 +96,11 @@ class LocalCluster:
         return self._store.find(api_version, kind, namespace, labels)
 
     async def apply(self, manifest: Manifest) -> Manifest:
-        """Server-side apply of all but the status; raises `Rejected`."""
+        """Server-side apply of all but the status; raises `ClusterError`."""
         return self._store.apply(manifest)
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
-        """Server-side apply of the status alone; raises `Rejected`."""
+        """Server-side apply of the status alone; raises `ClusterError`."""
         return self._store.apply_status(manifest)
 
     async def delete(self, ref: Ref) -> None:

@@ -39,5 +39,5 @@ class ContainerFiles:
         with self.log.open("rb") as file:
             end = file.seek(0, 2)
             file.seek(max(self._log_began, end - _FALLBACK_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-_FALLBACK_LINES:])
+            lines = file.read().decode(errors="replace").splitlines(keepends=True)
+        return "".join(lines[-_FALLBACK_LINES:])

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -66,37 +67,52 @@ async def build(
     root = cache / "env" / f"{component}-{distribution.fingerprint(extras)[:12]}"
     python, complete = root / "bin" / "python", root / ".complete"
     root.parent.mkdir(parents=True, exist_ok=True)
-    async with _locked(root.with_suffix(".lock")):
+    async with _locked(root.with_suffix(".lock"), component, progress) as lock:
         if not complete.exists():
             shutil.rmtree(root, ignore_errors=True)
             progress(f"{component}: making its environment (once; kept in {root})")
-            await _uv(component, progress, "venv", "--python", sys.executable, str(root))
+            uv = partial(_uv, component, progress, lock)
+            await uv("venv", "--python", sys.executable, str(root))
             wanted = distribution.install_arguments(extras)
-            await _uv(component, progress, "pip", "install", "--python", str(python), *wanted)
+            await uv("pip", "install", "--python", str(python), *wanted)
             complete.touch()
             progress(f"{component}: environment ready")
     return python
 
 
 @asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    """Hold `path` against other processes; the system lets go of it if we die."""
+async def _locked(
+    path: Path, component: str, progress: Callable[[str], None]
+) -> AsyncIterator[int]:
+    """Hold `path` against other processes; whoever inherits the descriptor holds it too."""
     with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:  # a blocking flock would need a thread that nothing can cancel
-                await asyncio.sleep(0.5)
-        yield
+        waiting = False
+        while not _lock(file.fileno()):  # blocking would need a thread that nothing can cancel
+            if not waiting:
+                progress(f"{component}: waiting for another run that makes its environment")
+            waiting = True
+            await asyncio.sleep(0.5)
+        yield file.fileno()
 
 
-async def _uv(component: str, progress: Callable[[str], None], *arguments: str) -> None:
-    """Run uv, telling of each line that it writes."""
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _uv(component: str, progress: Callable[[str], None], lock: int, *arguments: str) -> None:
+    """Run uv, telling of each line that it writes.
+
+    It inherits the lock: should we be killed, it writes on, and nobody else may till it has ended.
+    """
     options = {
         "stdin": asyncio.subprocess.DEVNULL,
         "stdout": asyncio.subprocess.PIPE,
         "stderr": asyncio.subprocess.STDOUT,
+        "pass_fds": (lock,),
     }
     lines: list[str] = []
     async with bounded(_uv_executable(), *arguments, **options) as process:

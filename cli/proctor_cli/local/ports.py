@@ -13,24 +13,34 @@ _FIRST, _LAST = 20000, 32767
 
 
 class Ports:
-    """Hands out ports that nobody listens on, never one twice at a time."""
+    """Hands out ports that nobody listens on, never one twice at a time on this machine.
 
-    def __init__(self) -> None:
-        self._taken: set[int] = set()
-        self._next = random.randint(_FIRST, _LAST)  # noqa: S311  only spreads clusters apart
+    A pod may listen minutes after it was given its port. Till then a UDP socket of the same number
+    tells other clusters that it is taken; it goes when we go, however that happens.
+    """
+
+    def __init__(self, first: int | None = None) -> None:
+        # Chance spreads clusters apart; it need not be good.
+        self._next = first or random.randint(_FIRST, _LAST)  # noqa: S311
+        self._marks: dict[int, socket.socket] = {}
 
     def take(self) -> int:
         """A free port."""
         for _ in range(_FIRST, _LAST):
-            self._next = self._next + 1 if self._next < _LAST else _FIRST
-            if self._next not in self._taken and _free(self._next):
-                self._taken.add(self._next)
-                return self._next
+            port, self._next = self._next, self._next + 1 if self._next < _LAST else _FIRST
+            if mark := _mark(port):
+                self._marks[port] = mark
+                return port
         raise OSError(f"no free port on {LOOPBACK} between {_FIRST} and {_LAST}")
 
     def give_back(self, *ports: int) -> None:
         """Let others have `ports`."""
-        self._taken.difference_update(ports)
+        for port in ports:
+            self._marks.pop(port).close()
+
+    def close(self) -> None:
+        """Let others have every port."""
+        self.give_back(*self._marks)
 
 
 class PodPorts:
@@ -81,9 +91,13 @@ def bound_socket(port: int) -> socket.socket:
     return bound
 
 
-def _free(port: int) -> bool:
+def _mark(port: int) -> socket.socket | None:
+    """The mark on `port`, if it is free."""
+    mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
+        mark.bind((LOOPBACK, port))
         bound_socket(port).close()
     except OSError:
-        return False
-    return True
+        mark.close()
+        return None
+    return mark

@@ -12,8 +12,9 @@ from typing import Any, Literal
 from proctor_cli.local.admission import admit
 from proctor_cli.local.apply import applied, without_nulls
 from proctor_cli.local.objects import Change, Clock, deleting, matches, timestamp
+from proctor_cli.local.preconditions import check
 from proctor_cli.local.secret_data import encoded
-from proctor_operator.cluster import Manifest, Ref, Rejected
+from proctor_operator.cluster import ClusterError, Manifest, Ref
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Store:
         admit(desired, None)
         ref = Ref.of(desired)
         live = self._objects.get(ref)
-        _check_preconditions(manifest, live)
+        check(manifest, live)
         if live is None:
             return self.create(desired)
         before = self._last_applied.get((live["metadata"]["uid"], "object"), {})
@@ -83,7 +84,8 @@ class Store:
         ref = Ref.of(manifest)
         live = self._objects.get(ref)
         if live is None:
-            raise Rejected(f'{ref.kind} "{ref.name}" not found in namespace {ref.namespace}')
+            raise ClusterError(f'{ref.kind} "{ref.name}" not found in namespace {ref.namespace}')
+        check(manifest, live)
         key = (live["metadata"]["uid"], "status")
         desired = without_nulls(deepcopy(manifest.get("status", {})))
         status = applied(live.get("status", {}), self._last_applied.get(key, {}), desired)
@@ -174,15 +176,6 @@ def _desired(manifest: Manifest) -> Manifest:
         if key not in (*_SERVER_FIELDS, "deletionTimestamp", "deletionGracePeriodSeconds")
     }
     return encoded(desired) if desired.get("kind") == "Secret" else desired
-
-
-def _check_preconditions(manifest: Manifest, live: Manifest | None) -> None:
-    """A uid or resourceVersion in what is applied must be that of the live object."""
-    for field in ("uid", "resourceVersion"):
-        wanted = manifest.get("metadata", {}).get(field)
-        found = live["metadata"][field] if live else None
-        if wanted is not None and wanted != found:
-            raise Rejected(f"conflict: {field} {wanted} was asked for, the object has {found}")
 
 
 def _gone(manifest: Manifest) -> bool:

@@ -8,6 +8,7 @@ from proctor_crds.wire import EXIT_REJECTED, RunSpec
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
     child,
+    digest,
     hashed_name,
     owner_labels,
 )
@@ -24,6 +25,9 @@ ADAPTER = "adapter"
 ARTIFACTS = "artifacts"
 DATASETS = "datasets"
 TARGET_ANNOTATION = "proctor.dev/target"
+ASKED_ANNOTATION = "proctor.dev/asked"
+IMMUTABLE = ("completions", "podFailurePolicy", "template")
+"""Fields of a Job's spec that this builder sets and the apiserver keeps as they were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,10 @@ class Upstream:
 
 
 def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings) -> Manifest:
-    """The Job. Its template is immutable, so its name is a hash of it: a changed run, a new Job."""
+    """The Job. Its template is immutable, so its name is a hash of it: a changed run, a new Job.
+
+    So is the run's uid: a run that is applied anew need not wait until the Job of before is gone.
+    """
     template = pod_template(owner, evaluation, upstream, settings)
     fixed = {
         "completions": 1,
@@ -49,10 +56,22 @@ def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settin
         "podFailurePolicy": FAILURE_POLICY,
         "template": template,
     }
-    name = hashed_name(f"{owner.name}-{evaluation.name}", fixed)
+    name = hashed_name(f"{owner.name}-{evaluation.name}", [owner.uid, fixed])
     result = child(owner, "batch/v1", "Job", name, spec=fixed | {"suspend": owner.spec.suspend})
     result["metadata"]["labels"] |= {EVALUATION_LABEL: evaluation.name}
+    result["metadata"]["annotations"] = {ASKED_ANNOTATION: asked(owner.spec, evaluation, upstream)}
     return result
+
+
+def asked(spec: EvaluationRunSpec, evaluation: Evaluation, upstream: Upstream) -> str:
+    """Stands for all that the run and its target ask of the Job, whoever builds it.
+
+    Not for the operator's version and images: an upgrade is no reason to start anew.
+    """
+    of_run = spec.model_dump(include={"artifacts", "retry"}, exclude_defaults=True)
+    key = upstream.api_key.model_dump() if upstream.api_key else None
+    target = [upstream.url, upstream.model, upstream.identity, upstream.context_length, key]
+    return digest([of_run, evaluation.model_dump(exclude_defaults=True), target])
 
 
 FAILURE_POLICY: Manifest = {

@@ -57,9 +57,35 @@ def test_leaves_the_crds_out(render: Render) -> None:
     assert "CustomResourceDefinition" not in kinds
 
 
-def test_upgrades_by_replacing_the_pod(render: Render) -> None:
+def test_upgrades_while_the_old_pod_still_leads(render: Render) -> None:
     spec = one(render(), "Deployment")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert spec["replicas"] == 1
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert "topologySpreadConstraints" not in spec["template"]["spec"]
+
+
+def test_replicas_are_spread_over_nodes_and_share_a_lease(render: Render) -> None:
+    manifests = render("replicas=2", release="second")
+    spec = one(manifests, "Deployment")["spec"]
+    assert spec["replicas"] == 2
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"] == spec["selector"]
+    assert environment(manifests)["LEASE"] == "ops/second-proctor"
+
+
+def test_metrics_are_where_the_monitor_looks(render: Render) -> None:
+    assert "PodMonitor" not in {m["kind"] for m in render()}
+    manifests = render(
+        "metrics.podMonitor.create=true", 'metrics.podMonitor.labels={"release":"prometheus"}'
+    )
+    monitor = one(manifests, "PodMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    ports = {port["name"]: str(port["containerPort"]) for port in container(manifests)["ports"]}
+    assert ports[endpoint["port"]] == environment(manifests)["METRICS_PORT"]
+    assert ports["probes"] == environment(manifests)["LIVENESS_PORT"]
+    labels = one(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
 def test_two_releases_share_no_object_but_the_crds(render: Render) -> None:
@@ -78,7 +104,7 @@ def test_restricts_the_operators_traffic(render: Render) -> None:
     spec = one(manifests, "NetworkPolicy")["spec"]
     labels = one(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
     assert spec["podSelector"]["matchLabels"].items() <= labels.items()
-    assert spec["ingress"] == [{"ports": [{"port": 8081}]}]
+    assert spec["ingress"] == [{"ports": [{"port": 8081}, {"port": 8080}]}]
     _, api_server, *pods = spec["egress"]
     assert api_server["to"] == [{"ipBlock": {"cidr": "10.0.0.1/32"}}]
     watched = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a"]}

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from proctor_operator.kubernetes_cluster import PLURALS
+import pytest
+
+from proctor_operator.kubernetes_cluster import plural
 from tests.contract.chart.conftest import Manifest, Render, one
+from tests.contract.operator.golden import CASES, children
 
 READ = {"get", "list", "watch"}
 OWNED = READ | {"create", "patch", "delete"}
@@ -31,8 +34,11 @@ def verbs(role: Manifest) -> dict[str, set[str]]:
 
 
 def operators_roles(manifests: list[Manifest]) -> list[Manifest]:
+    """What it may do to the objects that it watches."""
     aggregated = "rbac.authorization.k8s.io/aggregate-to-"
-    roles = [m for m in manifests if m["kind"] in ("Role", "ClusterRole")]
+    roles = [
+        m for m in manifests if m["kind"] in ("Role", "ClusterRole") and "leases" not in verbs(m)
+    ]
     return [r for r in roles if not any(k.startswith(aggregated) for k in r["metadata"]["labels"])]
 
 
@@ -56,9 +62,28 @@ def test_in_some_namespaces(render: Render) -> None:
     roles = operators_roles(manifests)
     assert {r["metadata"]["namespace"] for r in roles} == {"team-a", "team-b"}
     assert [verbs(r) for r in roles] == [EXPECTED] * 2
-    bindings = [m for m in manifests if m["kind"] == "RoleBinding"]
+    names = {role["metadata"]["name"] for role in roles}
+    bindings = [
+        m for m in manifests if m["kind"] == "RoleBinding" and m["roleRef"]["name"] in names
+    ]
     assert [b["metadata"]["namespace"] for b in bindings] == ["team-a", "team-b"]
     assert {bound_account(b) for b in bindings} == {("proctor", "ops")}
+
+
+@pytest.mark.parametrize("values", [[], ['watchNamespaces=["team-a"]']], ids=["all", "some"])
+def test_the_one_lease_of_its_own_namespace(render: Render, values: list[str]) -> None:
+    manifests = render(*values)
+    role = one(manifests, "Role", "proctor-leases")
+    create, use = role["rules"]
+    assert create["verbs"] == ["create"]
+    assert (use["resourceNames"], set(use["verbs"])) == (["proctor"], {"get", "update"})
+    assert verbs(role).keys() == {"leases"}
+    binding = one(manifests, "RoleBinding", "proctor-leases")
+    assert {found["metadata"]["namespace"] for found in (role, binding)} == {"ops"}
+    assert binding["roleRef"]["name"] == "proctor-leases"
+    assert bound_account(binding) == ("proctor", "ops")
+    (pod,) = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "LEASE", "value": "ops/proctor"} in pod["env"]
 
 
 def test_no_wildcard_and_no_secret(render: Render) -> None:
@@ -69,8 +94,9 @@ def test_no_wildcard_and_no_secret(render: Render) -> None:
             assert "secrets" not in words
 
 
-def test_every_kind_that_the_operator_asks_for_is_granted() -> None:
-    assert set(PLURALS.values()) <= EXPECTED.keys()
+def test_every_kind_that_the_operator_makes_is_granted() -> None:
+    made = {plural(child["kind"]) for case in CASES for child in children(case)}
+    assert made == {name for name, granted in EXPECTED.items() if granted == OWNED}
 
 
 def test_view_and_edit_cover_our_kinds(render: Render) -> None:

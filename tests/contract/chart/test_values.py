@@ -20,6 +20,8 @@ from tests.contract.chart.conftest import CHART, HelmError, Render
         ('images.operator.repo="x"', "repo"),
         ('images.pullPolicy="Sometimes"', "/images/pullPolicy"),
         ('crds.install="yes"', "/crds/install"),
+        ("replicas=-1", "/replicas"),
+        ('metrics.podMonitor.create="yes"', "/metrics/podMonitor/create"),
         ("networkPolicy.apiServer.ports=[0]", "/networkPolicy/apiServer/ports/0"),
         ('pod.labels={"a":1}', "/pod/labels/a"),
     ],

@@ -1,50 +1,18 @@
 """One suite for every `Cluster`: an implementation joins it by an entry in IMPLEMENTATIONS."""
 
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from proctor_cli.local import LocalCluster
-from proctor_operator.cluster import Cluster
+from tests.contract.cluster.subjects import IMPLEMENTATIONS, NEEDS, Opening, Subject
+from tests.kube import Kubectl
+from tests.provider import UnavailableError, base_image, binary
+from tests.provider import cluster as provider
+from tests.provider.skipping import skip_unless_available
 
-NEEDS = {
-    "needs_controllers": "needs what kube-controller-manager does: cascading deletion",
-    "needs_node": "needs a node on which pods run",
-}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A cluster under test, a namespace that is the test's own, and an image with Python."""
-
-    cluster: Cluster
-    namespace: str
-    image: str = "proctor/runtime:contract"
-
-
-@dataclass(frozen=True)
-class Implementation:
-    """How to come by a cluster for one test, given a directory; and which NEEDS it meets."""
-
-    open: Callable[[Path], AbstractAsyncContextManager[Subject]]
-    meets: frozenset[str]
-    marks: tuple[pytest.MarkDecorator, ...] = ()
-
-
-@asynccontextmanager
-async def local(directory: Path) -> AsyncIterator[Subject]:
-    subject = "proctor/runtime:contract"
-    async with LocalCluster(
-        directory, images={subject: Path(sys.executable)}, gpus=0, backoff_seconds=0.05
-    ) as cluster:
-        yield Subject(cluster, "default", subject)
-
-
-IMPLEMENTATIONS = {"local": Implementation(local, frozenset(NEEDS))}
+CONNECT_SECONDS = 5
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test runs on every implementation that meets its needs: none is there to be skipped."""
-    if "subject" not in metafunc.fixturenames:
+    if "opening" not in metafunc.fixturenames:
         return
     needs = {mark.name for mark in metafunc.definition.iter_markers()} & NEEDS.keys()
     able = [
@@ -62,10 +30,47 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for name, each in IMPLEMENTATIONS.items()
         if needs <= each.meets
     ]
-    metafunc.parametrize("subject", able, indirect=True)
+    metafunc.parametrize("opening", able, indirect=True)
 
 
 @pytest.fixture
-async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
-    async with IMPLEMENTATIONS[request.param].open(tmp_path) as opened:
+def opening(request: pytest.FixtureRequest) -> Opening:
+    """The way into the implementation under test; what it takes lasts for the session."""
+    return IMPLEMENTATIONS[request.param].open(request)
+
+
+@pytest.fixture
+async def subject(opening: Opening) -> AsyncIterator[Subject]:
+    async with opening as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def python_image(node_kubeconfig: Path) -> str:
+    """An image with Python that the node has, or can pull from where everybody does."""
+    if provider.source() is provider.Source.OWN:
+        with skip_unless_available():
+            base_image.ensure()
+            provider.load_image(base_image.NAME)
+    return base_image.NAME
+
+
+@pytest.fixture(scope="session")
+def pod_network(node_kubeconfig: Path) -> None:
+    """Pods can be reached from here; one that every cluster has is tried, the name server."""
+    kubectl = Kubectl(binary("kubectl"), node_kubeconfig, "kube-system")
+    found = kubectl.list("endpointslices", "kubernetes.io/service-name=kube-dns")[0]
+    port = next(each["port"] for each in found["ports"] if each["protocol"] == "TCP")
+    with skip_unless_available():
+        reach(found["endpoints"][0]["addresses"][0], port)
+
+
+def reach(address: str, port: int) -> None:
+    """Raise `UnavailableError` where nothing can be reached there."""
+    try:
+        socket.create_connection((address, port), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UnavailableError(
+            f"pods of this cluster cannot be reached from this machine ({address}:{port}: "
+            f"{error}): route their addresses to the node"
+        ) from error

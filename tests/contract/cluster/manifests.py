@@ -26,6 +26,9 @@ def termination_message(text: str, code: int) -> str:
     return f"import os, sys; {write}; sys.exit({code})"
 
 
+PATIENCE_SECONDS = 60
+POLL_SECONDS = 0.05
+
 MESSAGE_PATH = [{"name": "TERMINATION_MESSAGE_PATH", "value": "/dev/termination-log"}]
 
 SLEEP = "import time; time.sleep(600)"
@@ -34,9 +37,13 @@ SERVE = """
 import http.server, json, os
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        status, body = ANSWERS.get(self.path, (200, json.dumps({"path": self.path})))
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "/")
         self.end_headers()
-        self.wfile.write(json.dumps({"path": self.path}).encode())
+        self.wfile.write(body.encode())
+ANSWERS = {"/text": (200, "all is well"), "/none": (404, "{}"), "/moved": (302, "{}")}
 address = (os.environ["BIND_ADDRESS"], int(os.environ["PORT_HTTP"]))
 http.server.ThreadingHTTPServer(address, Handler).serve_forever()
 """
@@ -48,6 +55,12 @@ def server(image: str, **fields: Any) -> Manifest:
     ports = [{"name": "http", "containerPort": 8080}]
     probe = {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1}
     return container(image, SERVE, env=env, ports=ports, readinessProbe=probe, **fields)
+
+
+def sidecar(image: str) -> Manifest:
+    """The same, as a container beside the main one, which starts once this one serves."""
+    made = server(image, restartPolicy="Always") | {"name": "adapter"}
+    return made | {"startupProbe": made.pop("readinessProbe") | {"failureThreshold": 30}}
 
 
 def pod(namespace: str, *containers: Manifest, name: str = "pod", **spec: Any) -> Manifest:
@@ -100,7 +113,10 @@ def job(
 
 
 async def until(
-    cluster: Cluster, manifest: Manifest, holds: Callable[[Manifest], Any], seconds: float = 20
+    cluster: Cluster,
+    manifest: Manifest,
+    holds: Callable[[Manifest], Any],
+    seconds: float = PATIENCE_SECONDS,
 ) -> Manifest:
     """The object, as soon as `holds` is true of it."""
     found: Manifest | None = None
@@ -110,16 +126,16 @@ async def until(
                 found = await cluster.get(Ref.of(manifest))
                 if found is not None and holds(found):
                     return found
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise AssertionError(f"never came true; the object is {found}") from None
 
 
-async def gone(cluster: Cluster, manifest: Manifest, seconds: float = 20) -> None:
+async def gone(cluster: Cluster, manifest: Manifest, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until the object is no more."""
     async with asyncio.timeout(seconds):
         while await cluster.get(Ref.of(manifest)) is not None:  # noqa: ASYNC110  no watch in the seam
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def pods_of(cluster: Cluster, namespace: str, **labels: str) -> list[Manifest]:
@@ -127,7 +143,10 @@ async def pods_of(cluster: Cluster, namespace: str, **labels: str) -> list[Manif
 
 
 async def some_pod(
-    cluster: Cluster, namespace: str, holds: Callable[[Manifest], Any], seconds: float = 20
+    cluster: Cluster,
+    namespace: str,
+    holds: Callable[[Manifest], Any],
+    seconds: float = PATIENCE_SECONDS,
 ) -> Manifest:
     """A workload's pod, as soon as `holds` is true of one."""
     found: list[Manifest] = []
@@ -138,7 +157,7 @@ async def some_pod(
                 for each in found:
                     if holds(each):
                         return each
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise AssertionError(f"never came true; the pods are {found}") from None
 
@@ -153,6 +172,12 @@ def terminated(pod: Manifest) -> Manifest | None:
     """The end of the pod's first container."""
     statuses = pod.get("status", {}).get("containerStatuses", [])
     return statuses[0]["state"].get("terminated") if statuses else None
+
+
+def restarts(pod: Manifest) -> int:
+    """How often the pod's first container was started again."""
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    return statuses[0]["restartCount"] if statuses else 0
 
 
 def phase(pod: Manifest) -> str:

@@ -1,11 +1,11 @@
 """What the apiserver alone is asked for."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
-from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
     condition,
     config_map,
@@ -14,6 +14,7 @@ from tests.contract.cluster.manifests import (
     gone,
     job,
 )
+from tests.contract.cluster.subjects import Subject
 
 
 async def test_what_is_not_there_is_none(subject: Subject) -> None:
@@ -94,8 +95,53 @@ async def test_status_is_applied_apart_from_the_spec(subject: Subject) -> None:
 
 
 async def test_status_of_what_is_not_there_is_an_error(subject: Subject) -> None:
-    with pytest.raises(ClusterError):
-        await subject.cluster.apply_status(_status(_idle_deployment(subject), _condition("Custom")))
+    status = _status(_idle_deployment(subject), _condition("Custom"))
+    with pytest.raises(ClusterError) as refusal:
+        await subject.cluster.apply_status(status)
+    assert not isinstance(refusal.value, Rejected), "it may be there by the next attempt"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words", "final"),
+    [
+        ("uid", str(UUID(int=0)), "field is immutable", True),
+        ("resourceVersion", "999999999", "has been modified", False),
+    ],
+    ids=["uid", "resourceVersion"],
+)
+async def test_what_was_meant_for_another_is_refused(
+    subject: Subject, field: str, value: str, words: str, *, final: bool
+) -> None:
+    """Another object for ever; another version until one has looked again."""
+    made = await subject.cluster.apply(_idle_deployment(subject))
+    status, spec = _status(made, _condition("Custom")), _idle_deployment(subject)
+    for meant, act in ((status, subject.cluster.apply_status), (spec, subject.cluster.apply)):
+        meant["metadata"][field] = value
+        with pytest.raises(ClusterError, match=words) as refusal:
+            await act(meant)
+        assert isinstance(refusal.value, Rejected) == final
+
+
+async def test_what_is_meant_for_this_very_object_is_taken(subject: Subject) -> None:
+    made = await subject.cluster.apply(_idle_deployment(subject))
+    status = _status(made, _condition("Custom"))
+    status["metadata"]["uid"] = made["metadata"]["uid"]
+    assert condition(await subject.cluster.apply_status(status), "Custom")
+
+
+async def test_an_object_with_an_identity_is_not_made_anew(subject: Subject) -> None:
+    made = config_map(subject.namespace)
+    made["metadata"]["uid"] = str(UUID(int=0))
+    with pytest.raises(ClusterError, match="uid") as refusal:
+        await subject.cluster.apply(made)
+    assert not isinstance(refusal.value, Rejected)
+
+
+async def test_a_null_is_a_field_not_given(subject: Subject) -> None:
+    made = config_map(subject.namespace, a="1")
+    made["metadata"]["labels"] = None
+    applied = await subject.cluster.apply(made)
+    assert "labels" not in applied["metadata"]
 
 
 async def test_delete_is_idempotent(subject: Subject) -> None:
@@ -165,6 +211,42 @@ async def test_a_port_name_of_more_than_15_characters_is_rejected(subject: Subje
     ports = [{"name": "x" * 16, "containerPort": 1}]
     made["spec"]["template"]["spec"]["containers"][0]["ports"] = ports
     with pytest.raises(Rejected, match="ports"):
+        await subject.cluster.apply(made)
+
+
+MOUNTS = [{"name": name, "mountPath": "/x"} for name in ("a", "b")]
+VOLUMES = [{"name": name, "emptyDir": {}} for name in ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("pod", "fields", "words"),
+    [
+        ({"nodeSelecter": {}}, {}, r"\.nodeSelecter: field not declared in schema"),
+        ({}, {"resource": {}}, r"\.resource: field not declared in schema"),
+        ({"nodeSelector": {"a": 1}}, {}, r"\.nodeSelector\.a: expected string"),
+        ({"tolerations": {"key": "a"}}, {}, r"\.tolerations: expected list"),
+        ({}, {"env": [{"name": "A", "value": 1}]}, r"\.value: expected string"),
+        ({}, {"env": [{"name": "A"}, {"name": "A"}]}, r"\.env: duplicate entries for key"),
+        ({"volumes": VOLUMES}, {"volumeMounts": MOUNTS}, r"\.volumeMounts: duplicate entries"),
+        ({"volumes": [VOLUMES[0], VOLUMES[0]]}, {}, r"\.volumes: duplicate entries for key"),
+        ({}, {"resources": {"limits": {"cpu": "lots"}}}, "quantit"),
+        ({}, {"volumeMounts": MOUNTS[:1]}, r"volumeMounts.*: Not found"),
+        ({}, {"livenessProbe": {"periodSeconds": 1}}, "livenessProbe: Required value"),
+        ({}, {"ports": [{"containerPort": 70000}]}, "containerPort: Invalid value: 70000"),
+        (
+            {},
+            {"ports": [{"name": "a", "containerPort": each} for each in (1, 2)]},
+            r"ports.*\.name: Duplicate value",
+        ),
+    ],
+)
+async def test_a_template_that_cannot_be_a_pod_is_rejected(
+    subject: Subject, pod: Manifest, fields: Manifest, words: str
+) -> None:
+    main = container(subject.image, "pass", **fields)
+    made = deployment(subject.namespace, main, replicas=0)
+    made["spec"]["template"]["spec"] |= pod
+    with pytest.raises(Rejected, match=words):
         await subject.cluster.apply(made)
 
 

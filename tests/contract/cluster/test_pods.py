@@ -3,7 +3,6 @@
 import pytest
 
 from proctor_operator.cluster import Manifest, Ref
-from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
     MESSAGE_PATH,
     SLEEP,
@@ -19,6 +18,7 @@ from tests.contract.cluster.manifests import (
     until,
     waiting,
 )
+from tests.contract.cluster.subjects import Subject
 
 pytestmark = pytest.mark.needs_node
 
@@ -40,7 +40,7 @@ async def test_a_crash_loop_shows_the_last_end(subject: Subject) -> None:
     main = container(subject.image, code, env=MESSAGE_PATH)
     made = pod(subject.namespace, main, restartPolicy="Always")
     await subject.cluster.apply(made)
-    found = await until(subject.cluster, made, lambda p: waiting(p, "CrashLoopBackOff"), 60)
+    found = await until(subject.cluster, made, lambda p: waiting(p, "CrashLoopBackOff"))
     (status,) = found["status"]["containerStatuses"]
     assert status["restartCount"] >= 1
     assert status["lastState"]["terminated"]["exitCode"] == 64
@@ -50,14 +50,14 @@ async def test_a_crash_loop_shows_the_last_end(subject: Subject) -> None:
 
 
 async def test_an_unknown_image_is_told_and_not_ended(subject: Subject) -> None:
-    image = "proctor.invalid/nonesuch:0"
+    image = "localhost:1/proctor/nonesuch:0"
     made = pod(subject.namespace, container(image, SLEEP))
     await subject.cluster.apply(made)
 
     def refused(found: Manifest) -> bool:
         return waiting(found, "ErrImagePull") or waiting(found, "ImagePullBackOff")
 
-    found = await until(subject.cluster, made, refused, 60)
+    found = await until(subject.cluster, made, refused)
     assert phase(found) == "Pending"
     (status,) = found["status"]["containerStatuses"]
     assert image in status["state"]["waiting"]["message"]
@@ -125,7 +125,7 @@ async def test_init_containers_run_one_after_the_other(subject: Subject) -> None
         volumes=[{"name": "scratch", "emptyDir": {}}],
     )
     await subject.cluster.apply(made)
-    found = await until(subject.cluster, made, lambda p: phase(p) in ("Succeeded", "Failed"), 60)
+    found = await until(subject.cluster, made, lambda p: phase(p) in ("Succeeded", "Failed"))
     assert phase(found) == "Succeeded"
 
 
@@ -139,6 +139,18 @@ async def test_a_failed_init_container_fails_the_pod(subject: Subject) -> None:
     assert waiting(found, "PodInitializing")
 
 
+@pytest.mark.needs_pod_network
+async def test_only_json_with_status_200_is_an_answer(subject: Subject) -> None:
+    made = pod(subject.namespace, server(subject.image))
+    await subject.cluster.apply(made)
+    found = await until(subject.cluster, made, holds("Ready"))
+    assert await subject.cluster.get_json(found, "http", "/progress") == {"path": "/progress"}
+    for path in ("/text", "/none", "/moved"):
+        assert await subject.cluster.get_json(found, "http", path) is None
+    assert await subject.cluster.get_json(found, "nonesuch", "/") is None
+
+
+@pytest.mark.needs_pod_network
 async def test_a_deleted_pod_ends_and_goes(subject: Subject) -> None:
     made = pod(subject.namespace, server(subject.image))
     await subject.cluster.apply(made)

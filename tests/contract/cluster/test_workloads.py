@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from proctor_operator.cluster import Ref
-from tests.contract.cluster.conftest import Subject
 from tests.contract.cluster.manifests import (
     MESSAGE_PATH,
     SLEEP,
@@ -15,18 +14,21 @@ from tests.contract.cluster.manifests import (
     gone,
     holds,
     job,
+    phase,
     pods_of,
     server,
+    sidecar,
     some_pod,
     terminated,
     termination_message,
     until,
 )
+from tests.contract.cluster.subjects import Subject
 
 pytestmark = pytest.mark.needs_node
 
 
-async def test_a_deployment_becomes_available_and_answers(subject: Subject) -> None:
+async def test_a_deployment_becomes_available(subject: Subject) -> None:
     made = await subject.cluster.apply(deployment(subject.namespace, server(subject.image)))
     found = await until(subject.cluster, made, holds("Available"))
     status = found["status"]
@@ -36,9 +38,8 @@ async def test_a_deployment_becomes_available_and_answers(subject: Subject) -> N
     assert condition(found, "Progressing")["reason"] == "NewReplicaSetAvailable"
     (pod,) = await pods_of(subject.cluster, subject.namespace)
     assert condition(pod, "Ready")["status"] == "True"
-    answer = await subject.cluster.get_json(pod, "http", "/progress")
-    assert answer == {"path": "/progress"}
-    assert await subject.cluster.get_json(pod, "nonesuch", "/") is None
+    (status,) = pod["status"]["containerStatuses"]
+    assert status["imageID"]
 
 
 async def test_a_changed_template_replaces_the_pods(subject: Subject) -> None:
@@ -65,15 +66,21 @@ async def test_recreate_ends_the_old_pods_before_it_makes_new_ones(subject: Subj
     changed["env"].append({"name": "EXTRA", "value": "1"})
     made = deployment(subject.namespace, changed, strategy=recreate)
     await subject.cluster.apply(made)
-    while before["metadata"]["name"] in (names := await _pod_names(subject)):
-        assert len(names) == 1
+    name = before["metadata"]["name"]
+    while name in (running := await _running_pods(subject)):
+        assert len(running) == 1
         await asyncio.sleep(0.02)
-    await some_pod(subject.cluster, subject.namespace, holds("Ready"))
+    await some_pod(
+        subject.cluster,
+        subject.namespace,
+        lambda p: p["metadata"]["name"] != name and holds("Ready")(p),
+    )
 
 
-async def _pod_names(subject: Subject) -> set[str]:
+async def _running_pods(subject: Subject) -> set[str]:
+    """Names of pods whose containers run or will: not of those that have ended and linger."""
     pods = await pods_of(subject.cluster, subject.namespace)
-    return {pod["metadata"]["name"] for pod in pods}
+    return {p["metadata"]["name"] for p in pods if phase(p) not in ("Succeeded", "Failed")}
 
 
 async def test_suspending_ends_a_pod_without_counting_it(subject: Subject) -> None:
@@ -88,12 +95,34 @@ async def test_suspending_ends_a_pod_without_counting_it(subject: Subject) -> No
 
 
 async def test_a_deployment_that_is_not_ready_says_so(subject: Subject) -> None:
-    made = deployment(subject.namespace, container("proctor/nonesuch:0", SLEEP))
+    made = deployment(subject.namespace, container("localhost:1/proctor/nonesuch:0", SLEEP))
     await subject.cluster.apply(made)
     found = await until(subject.cluster, made, lambda d: condition(d, "Available"))
     assert condition(found, "Available")["reason"] == "MinimumReplicasUnavailable"
     assert found["status"]["unavailableReplicas"] == 1
     assert "readyReplicas" not in found["status"]
+
+
+async def test_a_deployment_that_makes_no_progress_says_so(subject: Subject) -> None:
+    main = container("localhost:1/proctor/nonesuch:0", SLEEP)
+    made = deployment(subject.namespace, main, progressDeadlineSeconds=1)
+    await subject.cluster.apply(made)
+    found = await until(
+        subject.cluster, made, lambda d: condition(d, "Progressing").get("status") == "False"
+    )
+    assert condition(found, "Progressing")["reason"] == "ProgressDeadlineExceeded"
+
+
+async def test_a_pod_that_is_deleted_is_made_anew(subject: Subject) -> None:
+    await subject.cluster.apply(deployment(subject.namespace, container(subject.image, SLEEP)))
+    before = await some_pod(subject.cluster, subject.namespace, holds("Ready"))
+    await subject.cluster.delete(Ref.of(before))
+    name = before["metadata"]["name"]
+    await some_pod(
+        subject.cluster,
+        subject.namespace,
+        lambda p: p["metadata"]["name"] != name and holds("Ready")(p),
+    )
 
 
 async def test_a_job_succeeds(subject: Subject) -> None:
@@ -115,9 +144,11 @@ async def test_a_job_succeeds(subject: Subject) -> None:
 async def test_a_job_fails_after_its_retries(subject: Subject) -> None:
     made = job(subject.namespace, container(subject.image, "raise SystemExit(1)"), backoffLimit=1)
     await subject.cluster.apply(made)
-    found = await until(subject.cluster, made, holds("Failed"), 60)
+    found = await until(subject.cluster, made, holds("Failed"))
     assert condition(found, "Failed")["reason"] == "BackoffLimitExceeded"
     assert found["status"]["failed"] == 2
+    codes = [terminated(pod) for pod in await pods_of(subject.cluster, subject.namespace)]
+    assert [code and code["exitCode"] for code in codes] == [1, 1], "their last words stay"
 
 
 async def test_an_exit_code_fails_the_job_at_once(subject: Subject) -> None:
@@ -126,10 +157,12 @@ async def test_an_exit_code_fails_the_job_at_once(subject: Subject) -> None:
     main = container(subject.image, "raise SystemExit(64)")
     made = job(subject.namespace, main, backoffLimit=6, podFailurePolicy=policy)
     await subject.cluster.apply(made)
-    found = await until(subject.cluster, made, holds("Failed"), 60)
+    found = await until(subject.cluster, made, holds("Failed"))
     assert condition(found, "Failed")["reason"] == "PodFailurePolicy"
     assert "failed with exit code 64 matching FailJob rule" in condition(found, "Failed")["message"]
     assert found["status"]["failed"] == 1
+    (pod,) = await pods_of(subject.cluster, subject.namespace)
+    assert terminated(pod) is not None, "its last words stay"
 
 
 async def test_a_job_runs_out_of_time(subject: Subject) -> None:
@@ -156,10 +189,20 @@ async def test_a_finished_job_is_deleted_after_its_time(subject: Subject) -> Non
     await gone(subject.cluster, made)
 
 
+@pytest.mark.needs_pod_network
+async def test_a_sidecar_is_asked_while_the_main_container_runs(subject: Subject) -> None:
+    made = job(
+        subject.namespace,
+        container(subject.image, SLEEP),
+        pod={"initContainers": [sidecar(subject.image)]},
+    )
+    await subject.cluster.apply(made)
+    pod = await some_pod(subject.cluster, subject.namespace, holds("Ready"))
+    answer = await subject.cluster.get_json(pod, "http", "/progress")
+    assert answer == {"path": "/progress"}
+
+
 async def test_a_sidecar_serves_the_main_container_and_ends_after_it(subject: Subject) -> None:
-    sidecar = server(subject.image, restartPolicy="Always") | {"name": "adapter"}
-    sidecar["startupProbe"] = {**sidecar.pop("readinessProbe"), "failureThreshold": 30}
-    sidecar.pop("readinessProbe", None)
     ask = (
         "import os, urllib.request;"
         "url = 'http://127.0.0.1:' + os.environ['PORT_HTTP'] + '/hello';"
@@ -170,10 +213,10 @@ async def test_a_sidecar_serves_the_main_container_and_ends_after_it(subject: Su
     made = job(
         subject.namespace,
         container(subject.image, ask, env=env),
-        pod={"initContainers": [sidecar]},
+        pod={"initContainers": [sidecar(subject.image)]},
     )
     await subject.cluster.apply(made)
-    await until(subject.cluster, made, holds("Complete"), 60)
+    await until(subject.cluster, made, holds("Complete"))
     (pod,) = await pods_of(subject.cluster, subject.namespace)
     ended = terminated(pod)
     assert ended is not None
@@ -181,14 +224,22 @@ async def test_a_sidecar_serves_the_main_container_and_ends_after_it(subject: Su
     assert "terminated" in pod["status"]["initContainerStatuses"][0]["state"]
 
 
-async def test_deleting_a_job_ends_its_processes(subject: Subject) -> None:
+async def test_deleting_a_job_ends_its_pods(subject: Subject) -> None:
     made = job(subject.namespace, server(subject.image))
     await subject.cluster.apply(made)
     pod = await some_pod(subject.cluster, subject.namespace, holds("Ready"))
     await subject.cluster.delete(Ref.of(made))
     await gone(subject.cluster, made)
     await gone(subject.cluster, pod)
-    assert await subject.cluster.get_json(pod, "http", "/") is None
+
+
+async def test_deleting_a_deployment_ends_its_pods(subject: Subject) -> None:
+    made = await subject.cluster.apply(deployment(subject.namespace, server(subject.image)))
+    pod = await some_pod(subject.cluster, subject.namespace, bool)
+    await subject.cluster.delete(Ref.of(made))
+    await gone(subject.cluster, made)
+    await gone(subject.cluster, pod)
+    assert await pods_of(subject.cluster, subject.namespace) == []
 
 
 async def test_a_service_leads_pods_to_ready_pods(subject: Subject) -> None:
@@ -209,4 +260,4 @@ async def test_a_service_leads_pods_to_ready_pods(subject: Subject) -> None:
     asking = job(subject.namespace, container(subject.image, ask), backoffLimit=3)
     asking["spec"]["template"]["metadata"]["labels"] = {"app": "asking"}
     await subject.cluster.apply(asking)
-    await until(subject.cluster, asking, holds("Complete"), 60)
+    await until(subject.cluster, asking, holds("Complete"))

@@ -35,6 +35,7 @@ def schemas(kind: Kind, part: str) -> list[tuple[str, Schema]]:
 SPECS = [pair for kind in KINDS.values() for pair in schemas(kind, "spec")]
 STATUSES = [pair for kind in KINDS.values() for pair in schemas(kind, "status")]
 ALL = SPECS + STATUSES
+UNIONS = [s for _, s in ALL if s.get("x-kubernetes-int-or-string") and "type" not in s]
 
 
 def faulty(pairs: list[tuple[str, Schema]], kind: str, *required: str) -> list[str]:
@@ -60,11 +61,18 @@ def test_every_description_is_a_sentence() -> None:
 
 def test_every_schema_has_a_known_type() -> None:
     known = {"object", "array", "string", "integer", "boolean"}
-    assert [path for path, s in ALL if s.get("type") not in known] == []
+    assert [path for path, s in ALL if s.get("type") not in known and s not in UNIONS] == []
+
+
+def test_a_union_of_integer_and_string_is_bounded_on_both_sides() -> None:
+    assert UNIONS
+    for schema in UNIONS:
+        assert schema["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+        assert {"minimum", "maxLength", "pattern"} <= schema.keys()
 
 
 def test_no_schema_admits_anything_by_accident() -> None:
-    objects = [(path, s) for path, s in ALL if s["type"] == "object"]
+    objects = [(path, s) for path, s in ALL if s.get("type") == "object"]
     ways = ("properties", "additionalProperties", OPEN)
     assert [path for path, s in objects if not any(way in s for way in ways)] == []
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -19,6 +20,16 @@ async def ended(*pids: int, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while any(map(alive, pids)):  # noqa: ASYNC110  not our children
             await asyncio.sleep(0.02)
+
+
+def in_whose_environment(text: str) -> set[int]:
+    """Processes that have `text` in their environment."""
+    found = set()
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if text.encode() in (directory / "environ").read_bytes():
+                found.add(int(directory.name))
+    return found
 
 
 async def written(path: Path, lines: int = 1, seconds: float = 20) -> list[int]:

@@ -103,35 +103,6 @@ async def test_gpus_are_given_to_one_pod_at_a_time(cluster: LocalCluster) -> Non
     assert json.loads(cluster.logs(found))["env"]["CUDA_VISIBLE_DEVICES"] == "0,1"
 
 
-async def test_config_maps_and_secrets_become_files(cluster: LocalCluster) -> None:
-    await cluster.apply(config_map("default", a="1", b="2"))
-    secret = {"stringData": {"token": "abc"}, "kind": "Secret", "apiVersion": "v1"}
-    await cluster.apply(secret | {"metadata": {"name": "key", "namespace": "default"}})
-    volumes = [
-        {
-            "name": "settings",
-            "configMap": {"name": "settings", "items": [{"key": "a", "path": "x/y"}]},
-        },
-        {"name": "key", "secret": {"secretName": "key"}},
-    ]
-    code = """
-import os, pathlib
-settings, key = (pathlib.Path(os.environ["MOUNT_" + name]) for name in ("SETTINGS", "KEY"))
-names = sorted(str(path.relative_to(settings)) for path in settings.rglob("*"))
-print(names, (key / "token").read_text())
-"""
-    main = container(
-        IMAGE,
-        code,
-        env=[{"name": f"MOUNT_{name}", "value": "/"} for name in ("SETTINGS", "KEY")],
-        volumeMounts=[{"name": name, "mountPath": f"/{name}"} for name in ("settings", "key")],
-    )
-    made = pod("default", main, volumes=volumes)
-    await cluster.apply(made)
-    found = await until(cluster, made, terminated)
-    assert cluster.logs(found) == "['x', 'x/y'] abc\n"
-
-
 async def test_a_volume_waits_for_its_config_map(cluster: LocalCluster) -> None:
     volumes = [{"name": "settings", "configMap": {"name": "settings"}}]
     made = pod("default", container(IMAGE, "pass"), volumes=volumes)
@@ -195,25 +166,6 @@ async def test_a_claims_files_outlive_pods_and_go_with_the_claim(
     assert (tmp_path / "given").exists()
 
 
-async def test_the_log_stands_in_for_a_missing_message(cluster: LocalCluster) -> None:
-    policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
-    made = pod("default", container(IMAGE, "raise SystemExit('what went wrong')", **policy))
-    await cluster.apply(made)
-    end = terminated(await until(cluster, made, terminated))
-    assert end is not None
-    assert end["message"] == "what went wrong"
-
-
-async def test_a_long_message_is_cut_as_kubernetes_cuts_it(cluster: LocalCluster) -> None:
-    code = "import os; open(os.environ['TERMINATION_MESSAGE_PATH'], 'w').write('x' * 5000)"
-    env = [{"name": "TERMINATION_MESSAGE_PATH", "value": "/dev/termination-log"}]
-    made = pod("default", container(IMAGE, code, env=env))
-    await cluster.apply(made)
-    end = terminated(await until(cluster, made, terminated))
-    assert end is not None
-    assert len(end["message"]) == 4096
-
-
 async def test_an_evicted_pod_does_not_count_against_its_job(cluster: LocalCluster) -> None:
     disrupted = [{"type": "DisruptionTarget", "status": "True"}]
     policy = {"rules": [{"action": "Ignore", "onPodConditions": disrupted}]}
@@ -228,41 +180,6 @@ async def test_an_evicted_pod_does_not_count_against_its_job(cluster: LocalClust
     found = await cluster.get(Ref.of(made))
     assert found is not None
     assert "failed" not in found["status"]
-
-
-async def test_sidecars_end_in_reverse_order(cluster: LocalCluster, tmp_path: Path) -> None:
-    code = """
-import os, signal, sys, time
-def end(*_):
-    open(os.environ["MOUNT_MODEL"] + "/order", "a").write("{name}")
-    sys.exit(0)
-signal.signal(signal.SIGTERM, end)
-open(os.environ["MOUNT_MODEL"] + "/{name}", "w").close()
-while True:
-    time.sleep(600)
-"""
-    mount = {
-        "env": [{"name": "MOUNT_MODEL", "value": "/model"}],
-        "volumeMounts": [{"name": "model", "mountPath": "/model"}],
-    }
-    up = "import os, sys; sys.exit(not os.path.exists(os.environ['MOUNT_MODEL'] + '/{name}'))"
-
-    def sidecar(name: str) -> Manifest:
-        check = {"command": ["python", "-c", up.format(name=name)]}
-        probe = {"exec": check, "periodSeconds": 0.05, "failureThreshold": 99, "timeoutSeconds": 20}
-        text = code.replace("{name}", name)
-        return container(IMAGE, text, name, restartPolicy="Always", startupProbe=probe, **mount)
-
-    made = pod(
-        "default",
-        container(IMAGE, "pass"),
-        initContainers=[sidecar("a"), sidecar("b")],
-        volumes=[MODEL],
-        terminationGracePeriodSeconds=20,
-    )
-    await cluster.apply(made)
-    await until(cluster, made, lambda p: phase(p) == "Succeeded")
-    assert (tmp_path / "given/order").read_text() == "ba"
 
 
 async def test_pods_of_one_template_do_not_share_a_port(cluster: LocalCluster) -> None:

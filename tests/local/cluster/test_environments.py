@@ -1,6 +1,7 @@
 """Environments made by the real uv, from a distribution small enough to be made in a second."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from proctor_cli.local import LocalCluster
 from proctor_cli.local.environment_build import BuildFailed, Distribution, build
 from proctor_cli.local.environments import Environments, ImageUnavailable
 from tests.contract.cluster.manifests import container, pod, until, waiting
+from tests.local.cluster.processes import written
 
 PYPROJECT = """
 [build-system]
@@ -62,6 +64,41 @@ async def test_what_was_interrupted_is_made_anew(tiny: Distribution, tmp_path: P
     (root / "leftover").touch()
     assert await build("harness-lm-eval", tiny, tmp_path, lambda _: None) == python
     assert not (root / "leftover").exists()
+
+
+SLOW = """
+import os, pathlib, time
+pathlib.Path("building").write_text(str(os.getpid()))
+while not pathlib.Path("go-on").exists():
+    time.sleep(0.02)
+"""
+
+BUILD = """
+import asyncio, sys
+from pathlib import Path
+from proctor_cli.local.environment_build import Distribution, build
+checkout, cache = map(Path, sys.argv[1:])
+asyncio.run(build("harness-lm-eval", Distribution("1", checkout), cache, print))
+"""
+
+
+async def test_who_was_killed_is_waited_for(tiny: Distribution, tmp_path: Path) -> None:
+    """uv outlives a proctor that is killed, and must not write into what the next one makes."""
+    assert tiny.checkout is not None
+    (tiny.checkout / "backend.py").write_text(SLOW + BACKEND)
+    command = (sys.executable, "-c", BUILD, tiny.checkout, tmp_path / "cache")
+    killed = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    await written(tiny.checkout / "building")
+    killed.kill()
+    await killed.wait()
+    told: list[str] = []
+    making = asyncio.create_task(build("harness-lm-eval", tiny, tmp_path / "cache", told.append))
+    async with asyncio.timeout(20):
+        while not told:  # noqa: ASYNC110  progress is told, not awaited
+            await asyncio.sleep(0.02)
+    assert told == ["harness-lm-eval: waiting for another run that makes its environment"]
+    (tiny.checkout / "go-on").touch()
+    assert (await making).exists()
 
 
 async def test_another_lock_is_another_environment(tiny: Distribution) -> None:

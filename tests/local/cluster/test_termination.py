@@ -11,7 +11,6 @@ from typing import Any
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest, Ref
 from tests.contract.cluster.manifests import (
-    SLEEP,
     container,
     gone,
     phase,
@@ -136,13 +135,3 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_pods(
     await cluster.apply(family_pod(FAMILY + "time.sleep(600)"))
     pids = await written(tmp_path / "given/pids", 3)
     assert os.getpgid(0) not in {os.getpgid(pid) for pid in pids}
-
-
-async def test_a_command_that_is_not_there_is_told(cluster: LocalCluster) -> None:
-    main = container(IMAGE, SLEEP) | {"command": ["nonesuch"]}
-    made = pod("default", main)
-    await cluster.apply(made)
-    end = terminated(await until(cluster, made, lambda p: phase(p) == "Failed"))
-    assert end is not None
-    assert (end["exitCode"], end["reason"]) == (128, "StartError")
-    assert 'exec: "nonesuch": executable file not found' in end["message"]

@@ -6,6 +6,7 @@ import pytest
 from pydantic import Field
 
 from proctor_crds.base import Model, Rule, keyed_by
+from proctor_crds.common import Resources
 from proctor_crds.crdgen import NotStructuralError, crd, schema_of, structural, undefaulted
 from proctor_crds.kinds import EVALUATION_RUN, KINDS, MODEL_DEPLOYMENT
 
@@ -86,6 +87,14 @@ def test_a_union_is_refused(annotation: Any) -> None:
 
     with pytest.raises(NotStructuralError, match="2 variants"):
         schema_of(Torn)
+
+
+def test_a_quantity_is_an_integer_or_a_string() -> None:
+    schema = schema_of(Resources)["properties"]["requests"]["additionalProperties"]
+    assert schema["x-kubernetes-int-or-string"] is True
+    assert schema["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+    assert "type" not in schema
+    assert schema["minimum"] == 0
 
 
 def test_null_never_enters_a_default() -> None:

@@ -45,7 +45,11 @@ KEPT: dict[type[Model], Spec] = {
     GateRule: BOUND,
     Gate: {"rules": [BOUND]},
     Artifacts: {"pvc": PVC},
-    EvaluationRunSpec: {"target": {"deploymentRef": {"name": "demo"}}, "evaluations": [EVALUATION]},
+    EvaluationRunSpec: {
+        "target": {"deploymentRef": {"name": "demo"}},
+        "evaluations": [EVALUATION],
+        "gate": {"rules": [BOUND, BOUND | {"evaluation": "sums"}]},
+    },
 }
 """Of each model with rules, an instance that keeps all of them."""
 
@@ -114,6 +118,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "reuse is not": {"reuse": "Never"},
         "queueName is not": {"queueName": "q"},
         "budget is not": {"budget": {}},
+        "gate rule: evaluation must": {"gate": {"rules": [BOUND | {"evaluation": "products"}]}},
     },
 }
 """Of each rule, by how its message begins, the fields that break it."""

@@ -112,3 +112,31 @@ def test_below_an_unknown_field_nothing_is_known() -> None:
 def test_problems_read_well_together() -> None:
     error = SpecInvalidError([Problem("spec.a", "wrong"), Problem("spec.b", "bad")])
     assert str(error) == "spec.a: wrong; spec.b: bad"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (1, "1"),
+        (0, "0"),
+        ("1", "1"),
+        ("500m", "500m"),
+        ("1.5", "1.5"),
+        ("2Gi", "2Gi"),
+        ("1e3", "1e3"),
+        (".5", ".5"),
+    ],
+    ids=repr,
+)
+def test_a_quantity_may_be_written_as_a_number_or_as_text(written: Any, read: str) -> None:
+    resources = {"requests": {"cpu": written}}
+    spec = parse(EvaluationRunSpec, RUN | {"evaluations": [EVALUATION | {"resources": resources}]})
+    found = spec.evaluations[0].resources
+    assert found
+    assert found.requests == {"cpu": read}
+
+
+@pytest.mark.parametrize("written", [-1, "-1", 0.5, True, None, "1 GB", "1gi", "", "m"], ids=repr)
+def test_what_is_no_quantity_is_named_once(written: Any) -> None:
+    (said,) = of_evaluation(resources={"limits": {"memory": written}})
+    assert said.startswith("spec.evaluations.0.resources.limits.memory: ")

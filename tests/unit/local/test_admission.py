@@ -26,6 +26,18 @@ def job(restart: str = "Never", **spec: Any) -> Manifest:
     return manifest("Job", {"template": template, **spec})
 
 
+def deployment(selector: Manifest, **spec: Any) -> Manifest:
+    template = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [CONTAINER], **spec}}
+    return manifest("Deployment", {"selector": {"matchLabels": selector}, "template": template})
+
+
+def config(**fields: Any) -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap"} | {
+        "metadata": {"name": "a", "namespace": "ns"},
+        **fields,
+    }
+
+
 PORT = {"port": 80}
 
 
@@ -37,6 +49,7 @@ PORT = {"port": 80}
         job("OnFailure"),
         job(podFailurePolicy={}),
         manifest("Service", {"ports": [PORT]}),
+        deployment({"app": "a"}),
         manifest("Unheard", {"anything": 1}, name="a.b-c"),
     ],
     ids=lambda each: each["kind"],
@@ -54,12 +67,23 @@ def test_admitted(good: Manifest) -> None:
         (manifest("Any", {}, namespace="A"), "metadata.namespace"),
         (manifest("Any", {}, labels={"a": 1}), "metadata.labels"),
         (manifest("Pod", {}), "spec.containers"),
-        (manifest("Pod", {"containers": [CONTAINER, CONTAINER]}), "Duplicate value"),
+        (
+            manifest("Pod", {"containers": [CONTAINER], "initContainers": [CONTAINER]}),
+            "Duplicate value",
+        ),
         (pod(name="A"), "name"),
         (pod(image=""), "image"),
-        (pod(ports=[{"name": "8080"}]), "ports"),
+        (pod(ports=[{"name": "8080", "containerPort": 80}]), "ports"),
+        (pod(ports=[{"name": "http"}]), "containerPort"),
+        (pod(ports=[{"name": "a", "containerPort": each} for each in (1, 2)]), "ports.name"),
+        (pod(startupProbe={"tcpSocket": {"port": 1}, "exec": {}}), "startupProbe"),
+        (pod(readinessProb={}), "readinessProb: field not declared"),
         (pod(volumeMounts=[{"name": "none"}]), "volumeMounts"),
         (pod(env=[{"name": "A", "value": 1}]), "env"),
+        (pod(volumeMounts=[{"name": "none", "mountPath": "/x"}]), 'Not found: "none"'),
+        (deployment({}), "spec.selector: Required value"),
+        (deployment({"app": "b"}), "spec.template.metadata.labels"),
+        (deployment({"app": "a"}, restartPolicy="Never"), "restartPolicy"),
         (job("Always"), "restartPolicy"),
         (job("OnFailure", podFailurePolicy={}), "podFailurePolicy"),
         (job(completionMode="Indexed"), "completionMode"),
@@ -76,3 +100,24 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(Rejected) as error:
         admit(manifest("Pod", {}, name="A", labels={"x": "!"}), None)
     assert all(part in str(error.value) for part in ("metadata.name", "labels", "containers"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        (job(), job("OnFailure"), "spec.template"),
+        (deployment({"app": "a"}), deployment({}), "spec.selector"),
+        (pod(), pod(image="y"), "spec"),
+        (config(immutable=True, data={"a": "1"}), config(data={"a": "1"}), "data"),
+        (config(immutable=True, data={"a": "1"}), config(immutable=True, data={}), "data"),
+    ],
+)
+def test_what_cannot_change(old: Manifest, new: Manifest, field: str) -> None:
+    admit(old, None)
+    with pytest.raises(Rejected, match=f"{field}: .*immutable"):
+        admit(new, old)
+
+
+def test_what_can_change() -> None:
+    admit(deployment({"app": "a"}, nodeSelector={"b": "c"}), deployment({"app": "a"}))
+    admit(config(data={"a": "2"}), config(data={"a": "1"}))

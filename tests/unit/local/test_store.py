@@ -73,15 +73,6 @@ def test_copies_are_given(store: Store) -> None:
     assert found["data"] == {"x": "1"}
 
 
-@pytest.mark.parametrize("field", ["uid", "resourceVersion"])
-def test_another_incarnation_is_a_conflict(store: Store, field: str) -> None:
-    store.apply(config_map())
-    other = config_map(x="1")
-    other["metadata"][field] = "another"
-    with pytest.raises(Rejected, match="conflict"):
-        store.apply(other)
-
-
 def test_finalizers_hold_an_object(store: Store) -> None:
     held = config_map()
     held["metadata"]["finalizers"] = ["proctor.dev/test"]

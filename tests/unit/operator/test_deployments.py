@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from proctor_crds.model_deployment import ModelDeploymentStatus
 from proctor_operator.children import serving
 from proctor_operator.cluster import Manifest
 from proctor_operator.deployments import Observed, desire, judge, next_look, template_of, text
@@ -120,6 +121,23 @@ def test_trouble_of_a_pod_is_the_reason() -> None:
     labels = child()["spec"]["template"]["metadata"]["labels"]
     pod = make_pod("p", labels=labels, containers=[ended("server", 1)])
     assert truths(child(), pod)["Ready"] == ("False", "RuntimeCrashed")
+
+
+def test_what_a_server_says_is_cut_to_what_the_status_holds() -> None:
+    engine = {f"key{n:03}": "x" * 2000 for n in range(100)} | {"servedModelName": "y" * 300}
+    _, status = judged(ready_child(1), engine=engine)
+    assert "servedModel" not in status
+    assert len(status["engine"]) == 64
+    assert {len(value) for value in status["engine"].values()} == {1024}
+    ModelDeploymentStatus.model_validate(status)
+    _, status = judged(ready_child(1), engine={"servedModelName": "y" * 300})
+    assert ModelDeploymentStatus.model_validate(status).served_model == "y" * 253
+
+
+def test_a_pod_that_was_evicted_and_replaced_is_no_trouble() -> None:
+    labels = child()["spec"]["template"]["metadata"]["labels"]
+    gone = make_pod("gone", phase="Failed", labels=labels, containers=[ended("server", 137)])
+    assert truths(child(), gone, make_pod("new", labels=labels))["Ready"] == ("False", "Starting")
 
 
 def test_some_ready_replicas_are_available_and_the_trouble_is_told_by_ready() -> None:

@@ -1,6 +1,7 @@
 """The Job of an evaluation, beyond what the golden files pin."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,14 @@ def test_what_scores_depend_on_names_the_job(change: dict[str, Any]) -> None:
 )
 def test_what_scores_do_not_depend_on_does_not(run: dict[str, Any]) -> None:
     assert name(made(run=run)) == name(made())
+
+
+def test_a_run_applied_anew_has_a_job_of_its_own() -> None:
+    run = make_run()
+    again = replace(run, uid="another")
+    before, after = (job(r, r.spec.evaluations[0], UPSTREAM, Settings()) for r in (run, again))
+    assert name(after) != name(before)
+    assert after["spec"] == before["spec"]
 
 
 def test_the_longest_names_make_a_name_that_a_job_may_have() -> None:

@@ -124,6 +124,13 @@ def test_the_newest_pod_is_heard() -> None:
     assert failure_of(old, failed("UnknownTask", "new"))["message"] == "new"
 
 
+def test_a_pod_that_was_deleted_is_heard_last() -> None:
+    old = failed("TargetUnreachable", "old", created="2026-01-01T00:00:00Z")
+    new = make_pod("new", containers=[ended("harness", 143)], deletionTimestamp=STAMP)
+    assert failure_of(old, new)["message"] == "old"
+    assert "exit code 143" in failure_of(new)["message"]
+
+
 def test_a_harness_that_was_killed_failed() -> None:
     found = failure_of(make_pod("p", containers=[ended("harness", 137, reason="OOMKilled")]))
     assert found["reason"] == "HarnessFailed"
@@ -158,7 +165,6 @@ def test_an_adapter_s_progress_is_taken_as_far_as_it_makes_sense(seen: Any, stor
 
 
 def test_only_a_running_pod_that_stays_is_asked() -> None:
-    dying = make_pod()
-    dying["metadata"]["deletionTimestamp"] = STAMP
+    dying = make_pod(deletionTimestamp=STAMP)
     pods = [make_pod(), make_pod(phase="Pending"), dying, {"metadata": {}}]
     assert [is_running(pod) for pod in pods] == [True, False, False, False]

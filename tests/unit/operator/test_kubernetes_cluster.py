@@ -1,5 +1,6 @@
 """What the real cluster's client says and understands, without an apiserver."""
 
+import json
 import re
 from typing import Any
 
@@ -28,6 +29,12 @@ from tests.builders import NOW, STAMP, make_pod, make_run
             "EvaluationRun",
             "/apis/proctor.dev/v1alpha1/namespaces/team/evaluationruns",
         ),
+        (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            "/apis/networking.k8s.io/v1/namespaces/team/networkpolicies",
+        ),
+        ("proctor.dev/v1alpha1", "Harness", "/apis/proctor.dev/v1alpha1/namespaces/team/harnesses"),
     ],
 )
 def test_paths(api_version: str, kind: str, path: str) -> None:
@@ -41,6 +48,7 @@ def test_paths(api_version: str, kind: str, path: str) -> None:
         (400, Rejected),
         (403, Rejected),
         (422, Rejected),
+        (401, ClusterError),
         (404, NotFoundError),
         (408, ClusterError),
         (409, ClusterError),
@@ -55,14 +63,29 @@ def test_what_cannot_be_helped_is_told_from_what_can(status: Any, kind: type[Exc
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "failed to create typed patch object (ns/a; apps/v1, Kind=Deployment): .x: not declared",
+        "failed to convert new object (ns/a; apps/v1, Kind=Deployment): quantities must match",
+    ],
+)
+def test_what_fits_no_schema_is_refused_whatever_the_status(words: str) -> None:
+    error = ApiException(status=500, reason="Internal Server Error")
+    error.body = json.dumps({"message": words})
+    assert type(translated(error)) is Rejected
+    assert str(translated(error)) == words
+
+
+@pytest.mark.parametrize(
     ("body", "words"),
     [
         ('{"message": "no such quota"}', "no such quota"),
         ("<html>", "why"),
         ("{}", "why"),
+        ("[]", "why"),
         (None, "why"),
     ],
-    ids=["words", "not json", "no words", "nothing"],
+    ids=["words", "not json", "no words", "no object", "nothing"],
 )
 def test_the_apiserver_s_own_words_are_kept(body: str | None, words: str) -> None:
     error = ApiException(status=422, reason="why")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proctor_operator.cluster import Manifest, Ref
-from proctor_operator.plan import Desired, Plan, drifted, ending, plan
+from proctor_operator.plan import Desired, Plan, drifted, plan
 
 few = settings(max_examples=25)
 
@@ -100,9 +100,17 @@ def test_what_the_apiserver_does_not_store_is_no_drift(value: Any) -> None:
     assert drifted(named("a", {"f": value}), named("a", {})) is None
 
 
+def test_an_amount_that_the_apiserver_spells_otherwise_is_no_drift() -> None:
+    asked = {"resources": {"requests": {"cpu": 2, "memory": "2048Mi"}}}
+    kept = {"resources": {"requests": {"cpu": "2", "memory": "2Gi"}}}
+    assert drifted(named("a", asked), named("a", kept)) is None
+    less = {"resources": {"requests": {"cpu": "1", "memory": "2Gi"}}}
+    assert drifted(named("a", asked), named("a", less)) == ".spec.resources.requests.cpu"
+    assert drifted(named("a", {"replicas": 2}), named("a", {"replicas": "2"})) == ".spec.replicas"
+
+
 def test_an_object_that_is_being_deleted_is_made_anew_and_not_deleted_again() -> None:
     dying = named("a", deletionTimestamp="2026-01-01T00:00:00Z")
-    assert ending(dying)
     assert plan(Desired([named("a")]), [dying]).apply == [named("a")]
     assert plan(Desired([]), [dying]).delete == []
 

@@ -17,7 +17,7 @@ from proctor_operator.pods import (
     trouble,
     troubles,
 )
-from tests.builders import ended, make_pod, restarted, waiting
+from tests.builders import STAMP, ended, make_pod, restarted, waiting
 
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes: no GPU"}
 CORRUPT = Failure(reason="CheckpointCorrupt", message="shard 3 is short").model_dump_json()
@@ -90,6 +90,14 @@ def test_no_trouble(container: dict[str, Any]) -> None:
 
 def test_a_pod_without_a_status_is_in_no_trouble() -> None:
     assert trouble([{"metadata": {"name": "p"}}]) is None
+
+
+def test_a_pod_that_is_being_deleted_ends_without_trouble() -> None:
+    dying = make_pod("dying", deletionTimestamp=STAMP, containers=[ended("server", 143)])
+    assert trouble([dying]) is None
+    found = trouble([dying, make_pod("p", containers=[waiting("server", "ErrImagePull")])])
+    assert found
+    assert found.reason == Reason.IMAGE_PULL_FAILED
 
 
 def test_troubles_come_in_the_order_in_which_a_pod_starts() -> None:

@@ -1,7 +1,5 @@
 """The seven stages on a cluster that is a dictionary."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +7,7 @@ import pytest
 
 from proctor_operator.children import serving
 from proctor_operator.children.naming import EVALUATION_LABEL, TEMPLATE_LABEL, owner_labels
-from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
+from proctor_operator.cluster import ClusterError, Manifest, Ref
 from proctor_operator.evaluations import inputs
 from proctor_operator.reconcile import reconcile
 from proctor_operator.routing import Key
@@ -26,66 +24,7 @@ from tests.builders import (
     make_run,
     run_manifest,
 )
-
-
-@dataclass
-class Memory:
-    """A `Cluster` without controllers: objects are what was applied."""
-
-    objects: dict[Ref, Manifest] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    statuses: list[Manifest] = field(default_factory=list)
-    refused: frozenset[str] = frozenset()
-    untold: frozenset[str] = frozenset()
-    answers: dict[str, Any] = field(default_factory=dict)
-
-    async def get(self, ref: Ref) -> Manifest | None:
-        return self.objects.get(ref)
-
-    async def list(
-        self, api_version: str, kind: str, namespace: str, labels: Mapping[str, str]
-    ) -> list[Manifest]:
-        wanted = (api_version, kind, namespace)
-        found = [
-            m for r, m in self.objects.items() if (r.api_version, r.kind, r.namespace) == wanted
-        ]
-        return [m for m in found if labels.items() <= m["metadata"].get("labels", {}).items()]
-
-    async def apply(self, manifest: Manifest) -> Manifest:
-        if manifest["kind"] in self.refused:
-            raise Rejected("exceeded quota")
-        uid = f"uid-of-{manifest['metadata']['name']}"
-        stored = {**manifest, "metadata": {"uid": uid} | manifest["metadata"]}
-        self.objects[Ref.of(manifest)] = stored
-        return stored
-
-    async def apply_status(self, manifest: Manifest) -> Manifest:
-        found = self.objects[Ref.of(manifest)]
-        if found["metadata"]["uid"] != manifest["metadata"]["uid"]:
-            raise ClusterError("409: Precondition failed: UID in precondition")
-        self.statuses.append(manifest["status"])
-        found["status"] = manifest["status"]
-        return manifest
-
-    async def delete(self, ref: Ref) -> None:
-        self.objects.pop(ref, None)
-
-    async def emit(self, event: Event) -> None:
-        if event.reason in self.untold:
-            raise ClusterError("429: too many requests")
-        self.events.append(event)
-
-    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:  # noqa: ARG002
-        return self.answers.get(path)
-
-    def service_url(self, namespace: str, name: str, port: int) -> str:
-        return f"http://{name}.{namespace}:{port}"
-
-
-def holding(*manifests: Manifest, refused: str = "") -> Memory:
-    """A cluster that holds these objects."""
-    objects = {Ref.of(manifest): manifest for manifest in manifests}
-    return Memory(objects, refused=frozenset(filter(None, [refused])))
+from tests.memory_cluster import Memory, holding, kinds
 
 
 async def reconciled(cluster: Memory, manifest: Manifest, now: datetime = NOW) -> timedelta | None:
@@ -93,11 +32,7 @@ async def reconciled(cluster: Memory, manifest: Manifest, now: datetime = NOW) -
     return await reconcile(Key.of(manifest), cluster, Settings(), now)
 
 
-def kinds(cluster: Memory) -> list[str]:
-    """Kinds of all objects."""
-    return sorted(ref.kind for ref in cluster.objects)
-
-
+SETTLED = timedelta(hours=1)
 SERVICE = Ref("v1", "Service", "team", "demo")
 EXTERNAL = {"endpoint": {"url": "http://host", "model": "m"}}
 RUN = make_run(target=EXTERNAL)
@@ -234,12 +169,15 @@ async def test_what_was_refused_is_made_once_it_may_be() -> None:
     cluster = holding(manifest, refused="Job")
     assert await reconciled(cluster, manifest) == timedelta(seconds=60)
     cluster.refused = frozenset()
-    assert await reconciled(cluster, manifest) is None
+    assert await reconciled(cluster, manifest) == SETTLED
     assert "Job" in kinds(cluster)
 
 
+STRANGER = {"kind": "ModelDeployment", "name": "other", "uid": "of another"}
+
+
 @pytest.mark.parametrize("labels", [{}, owner_labels(make_deployment())], ids=["bare", "alike"])
-@pytest.mark.parametrize("owners", [[], [{"uid": "of another"}]], ids=["free", "another's"])
+@pytest.mark.parametrize("owners", [[], [STRANGER]], ids=["free", "another's"])
 async def test_what_belongs_to_another_is_neither_changed_nor_deleted(
     labels: dict[str, str], owners: list[Manifest]
 ) -> None:
@@ -258,6 +196,38 @@ async def test_what_belongs_to_another_is_neither_changed_nor_deleted(
     assert cluster.objects[Ref.of(stale)] is stale
 
 
+async def test_what_is_left_of_one_deleted_before_is_waited_for() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    again = deployment_manifest()
+    again["metadata"]["uid"] = "new"
+    cluster.objects[Ref.of(again)] = again
+    await reconciled(cluster, again)
+    accepted = condition_of(again["status"]["conditions"], "Accepted")
+    assert accepted["message"].startswith("Service demo is left of a ModelDeployment deleted")
+    for ref in [ref for ref in cluster.objects if ref.kind != "ModelDeployment"]:
+        await cluster.delete(ref)
+    await reconciled(cluster, again)
+    assert condition_of(again["status"]["conditions"], "Accepted")["status"] == "True"
+    assert cluster.objects[SERVICE]["metadata"]["ownerReferences"][0]["uid"] == "new"
+
+
+async def test_a_deployment_whose_endpoint_is_another_s_is_not_ready() -> None:
+    meta = {"name": "demo", "namespace": "team"}
+    theirs = {"apiVersion": "v1", "kind": "Service", "metadata": meta}
+    manifest = deployment_manifest()
+    cluster = holding(manifest, theirs)
+    await reconciled(cluster, manifest)
+    serve(cluster)
+    await reconciled(cluster, manifest)
+    ready = condition_of(manifest["status"]["conditions"], "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ChildRejected")
+    await cluster.delete(SERVICE)
+    await reconciled(cluster, manifest)
+    assert condition_of(manifest["status"]["conditions"], "Ready")["status"] == "True"
+
+
 async def test_a_child_that_lost_its_labels_gets_them_back() -> None:
     manifest = deployment_manifest()
     cluster = holding(manifest)
@@ -266,6 +236,18 @@ async def test_a_child_that_lost_its_labels_gets_them_back() -> None:
     cluster.objects[SERVICE] = {**child, "metadata": {**child["metadata"], "labels": {}}}
     await reconciled(cluster, manifest)
     assert cluster.objects[SERVICE] == child
+
+
+async def test_a_run_that_asks_something_else_gets_another_job_in_place_of_the_first() -> None:
+    manifest = run_manifest(target=EXTERNAL)
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    (first,) = (ref for ref in cluster.objects if ref.kind == "Job")
+    changed = run_manifest(target=EXTERNAL, evaluations=[EVALUATION | {"tasks": ["other"]}])
+    cluster.objects[Ref.of(changed)] = changed
+    await reconciled(cluster, changed)
+    (second,) = (ref for ref in cluster.objects if ref.kind == "Job")
+    assert second != first
 
 
 async def test_an_unfinished_run_whose_job_is_deleted_gets_another() -> None:
@@ -286,6 +268,15 @@ async def test_a_finished_run_goes_when_its_time_has_come() -> None:
     assert kinds(cluster) == ["EvaluationRun"]
     await reconciled(cluster, manifest, NOW + timedelta(seconds=60))
     assert kinds(cluster) == []
+
+
+async def test_what_was_told_while_nobody_listened_is_seen_within_the_hour() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest)
+    assert await reconciled(cluster, manifest) == SETTLED
+    status = {"evaluations": [ENDED], "observedGeneration": 1, "completionTime": STAMP}
+    patient = run_manifest(target=EXTERNAL, ttlSecondsAfterFinished=86400, status=status)
+    assert await reconciled(holding(patient), patient) == SETTLED
 
 
 async def test_a_run_that_goes_at_once_tells_its_outcome_first() -> None:
@@ -342,13 +333,13 @@ async def seen_with(pod: Manifest, answer: Any) -> tuple[Manifest, timedelta | N
 async def test_what_a_ready_server_says_of_itself_is_told() -> None:
     status, again = await seen_with(server_pod(), {"checkpointDigest": "sha256:1"})
     assert status["checkpointDigest"] == "sha256:1"
-    assert again is None
+    assert again == SETTLED
 
 
 async def test_a_server_of_another_template_is_not_asked() -> None:
     status, again = await seen_with(server_pod("other"), {"checkpointDigest": "sha256:1"})
     assert "checkpointDigest" not in status
-    assert again is None
+    assert again == SETTLED
 
 
 async def test_trouble_of_a_pod_of_another_template_is_not_told() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from proctor_operator.cluster import Manifest
 from proctor_operator.routing import Key, Router
-from tests.builders import deployment_manifest, make_pod, run_manifest
+from tests.builders import deployment_manifest, make_deployment, make_pod, run_manifest
 
 DEMO = Key("ModelDeployment", "team", "demo")
 RUN = Key("EvaluationRun", "team", "run")
@@ -48,6 +48,23 @@ def test_a_run_that_ends_is_forgotten(router: Router) -> None:
     assert router.keys(deployment_manifest()) == {DEMO}
 
 
+def test_a_run_that_is_gone_is_looked_at_once_more_and_leaves_nothing(router: Router) -> None:
+    router.keys(run_manifest())
+    router.keys(run_manifest("other"))
+    # Deleted in the background, it never had a deletionTimestamp.
+    assert router.keys_of_deleted(run_manifest()) == {RUN}
+    other = Key("EvaluationRun", "team", "other")
+    assert router.keys(deployment_manifest()) == {DEMO, other}
+    router.keys_of_deleted(run_manifest("other"))
+    assert router == Router()
+
+
+def test_a_deployment_that_is_gone_concerns_the_runs_that_wait_for_it(router: Router) -> None:
+    router.keys(run_manifest())
+    assert router.keys_of_deleted(deployment_manifest()) == {DEMO, RUN}
+    assert router.keys(deployment_manifest()) == {DEMO, RUN}
+
+
 @pytest.mark.parametrize(
     "run",
     [
@@ -65,6 +82,14 @@ def test_a_run_without_a_deployment_waits_for_none(router: Router, run: Manifest
 def test_a_child_concerns_whom_its_labels_name(router: Router) -> None:
     assert router.keys(make_pod(labels={"proctor.dev/deployment": "demo"})) == {DEMO}
     assert router.keys(make_pod(labels={"proctor.dev/run": "run", "x": "y"})) == {RUN}
+
+
+def test_a_child_without_its_labels_concerns_its_owner() -> None:
+    router, owner = Router(), make_deployment().owner_reference
+    assert router.keys(make_pod(ownerReferences=[owner])) == {DEMO}
+    labelled = make_pod(labels={"proctor.dev/deployment": "demo"}, ownerReferences=[owner])
+    assert router.keys(labelled) == {DEMO}
+    assert router.keys(make_pod(job="job")) == set()
 
 
 def test_what_carries_no_label_concerns_nobody(router: Router) -> None:

@@ -66,7 +66,7 @@ MOVED = of_deployment(
 
 def jobs(run: Run, target: ObservedTarget = READY, **status: Any) -> list[Manifest]:
     """The Jobs of the run as the cluster has them."""
-    made = [wanted_job(run, e, target, SETTINGS) for e in run.spec.evaluations]
+    made = [wanted_job(run, e, observed(target=target), SETTINGS) for e in run.spec.evaluations]
     return [stored(job) | {"status": status} for job in made if job]
 
 

@@ -63,6 +63,32 @@ def test_a_deployment_that_is_not_ready_is_waited_for(status: Manifest, words: s
     assert found.upstream
 
 
+def test_a_deployment_that_cannot_be_read_says_so_in_its_own_words() -> None:
+    refused = {"type": "Accepted", "status": "False", "reason": "SpecInvalid", "message": "no"}
+    found = observed(status={"observedGeneration": 1, "conditions": [refused]})
+    assert not found.ready
+    assert found.condition.message == "ModelDeployment demo is not Accepted: SpecInvalid: no"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [None, {}, {"model": None}, {"model": {"servedName": 3}}, {"model": "tiny"}],
+    ids=repr,
+)
+def test_a_deployment_of_another_crd_is_waited_for(spec: Any) -> None:
+    found = of_deployment("demo", deployment_manifest() | {"spec": spec}, URL)
+    assert found.condition.reason == Reason.DEPLOYMENT_NOT_READY
+    assert "has no spec.model.servedName: apply it anew" in found.condition.message
+    assert found.upstream is None
+
+
+@pytest.mark.parametrize("engine", [None, {}, {"maxSequenceLength": "long"}], ids=repr)
+def test_a_deployment_without_an_engine_s_length_leaves_it_to_the_server(engine: Any) -> None:
+    upstream = observed(engine=engine).upstream
+    assert upstream
+    assert upstream.context_length is None
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -10,19 +10,25 @@ from proctor_crds.evaluation_run import Gate
 from proctor_crds.reasons import Reason
 from proctor_crds.results import ResultRecord
 from proctor_operator.status import Condition
-from proctor_operator.verdict import interval, judge
+from proctor_operator.verdict import Score, interval, judge
 
 
-def record(value: str = "0.6", stderr: str | None = "0.01", task: str = "sums") -> ResultRecord:
+def record(value: str = "0.6", stderr: str | None = "0.01", **fields: Any) -> ResultRecord:
     """A score of 0.6 ± 0.01."""
-    return ResultRecord(task=task, metric="acc", value=value, stderr=stderr, n=100)
+    named = {"task": "sums", "metric": "acc"} | fields
+    return ResultRecord(value=value, stderr=stderr, n=100, **named)
 
 
-def judged(*rules: dict[str, str], records: Any = None, **gate: str) -> Condition:
+def score(value: str = "0.6", evaluation: str = "one", **fields: Any) -> Score:
+    """The same, of an evaluation."""
+    return Score(evaluation, record(value, **fields))
+
+
+def judged(*rules: dict[str, str], scores: Any = None, **gate: str) -> Condition:
     """The verdict on `rules`, each on the metric `acc` of the task `sums` unless it says other."""
     whole = [{"task": "sums", "metric": "acc"} | rule for rule in rules]
     parsed = Gate.model_validate({"rules": whole} | gate)
-    return judge(parsed, [record()] if records is None else records)
+    return judge(parsed, [score()] if scores is None else scores)
 
 
 VERDICTS: dict[str, tuple[dict[str, str], str, Reason]] = {
@@ -50,21 +56,25 @@ def test_one_rule(rule: dict[str, str], status: str, reason: Reason) -> None:
 
 KEPT, BROKEN, OPEN = {"min": "0.5"}, {"min": "0.7"}, {"min": "0.6"}
 MISSING = {"task": "sum", "min": "0"}
+AMBIGUOUS = {"metric": "match", "min": "0"}
+TWICE = [score(metric="match", filter="strict"), score(metric="match", filter="flexible")]
 
 
 @pytest.mark.parametrize(
     ("rules", "reason"),
     [
-        ([KEPT, BROKEN, OPEN, MISSING], Reason.OUT_OF_BOUNDS),
-        ([KEPT, OPEN, MISSING], Reason.METRIC_NOT_FOUND),
+        ([KEPT, BROKEN, OPEN, MISSING, AMBIGUOUS], Reason.OUT_OF_BOUNDS),
+        ([KEPT, OPEN, MISSING, AMBIGUOUS], Reason.METRIC_NOT_FOUND),
+        ([KEPT, OPEN, AMBIGUOUS], Reason.METRIC_AMBIGUOUS),
         ([KEPT, OPEN], Reason.INCONCLUSIVE),
         ([KEPT, KEPT], Reason.WITHIN_BOUNDS),
     ],
-    ids=["broken", "missing", "open", "kept"],
+    ids=["broken", "missing", "ambiguous", "open", "kept"],
 )
 def test_the_worst_rule_decides(rules: list[dict[str, str]], reason: Reason) -> None:
-    assert judged(*rules).reason == reason
-    assert judged(*reversed(rules)).reason == reason
+    scores = [score(), *TWICE]
+    assert judged(*rules, scores=scores).reason == reason
+    assert judged(*reversed(rules), scores=scores).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -75,13 +85,15 @@ def test_the_worst_rule_decides(rules: list[dict[str, str]], reason: Reason) -> 
         (OPEN, "Unknown", "Unknown"),
         (MISSING, "Pass", "Unknown"),
         (MISSING, "Fail", "False"),
+        (AMBIGUOUS, "Pass", "Unknown"),
+        (AMBIGUOUS, "Fail", "False"),
         (BROKEN, "Pass", "False"),
     ],
 )
 def test_on_inconclusive_decides_only_what_samples_could(
     rule: dict[str, str], forced: str, status: str
 ) -> None:
-    assert judged(rule, onInconclusive=forced).status == status
+    assert judged(rule, scores=[score(), *TWICE], onInconclusive=forced).status == status
 
 
 def test_a_broken_rule_is_not_passed_because_another_metric_is_missing() -> None:
@@ -89,7 +101,7 @@ def test_a_broken_rule_is_not_passed_because_another_metric_is_missing() -> None
 
 
 def test_no_scores_at_all_pass_nothing() -> None:
-    found = judged(KEPT, records=[], onInconclusive="Pass")
+    found = judged(KEPT, scores=[], onInconclusive="Pass")
     assert found.status == "Unknown"
     assert found.message == "sums/acc was not measured; measured: none"
 
@@ -98,12 +110,65 @@ def test_a_missing_metric_is_told_with_those_that_there_are() -> None:
     assert judged(MISSING).message == "sum/acc was not measured; measured: sums/acc"
 
 
+FILTERED = [score("0.2", filter="strict"), score("0.9", filter="flexible")]
+ASKED_TWICE = [score("0.2", "zero-shot"), score("0.9", "five-shot")]
+
+
+@pytest.mark.parametrize("scores", [FILTERED, FILTERED[::-1]], ids=["one way", "the other"])
+def test_of_several_filters_the_rule_names_one(scores: list[Score]) -> None:
+    assert judged({"filter": "strict", "min": "0.5"}, scores=scores).status == "False"
+    found = judged({"filter": "flexible", "min": "0.5"}, scores=scores)
+    assert found.status == "True"
+    assert found.message == "sums/acc,flexible 0.9 in [0.8804, 0.9196], bounds [0.5, inf]"
+
+
+def test_of_several_evaluations_the_rule_names_one() -> None:
+    assert judged({"evaluation": "zero-shot", "min": "0.5"}, scores=ASKED_TWICE).status == "False"
+    assert judged({"evaluation": "five-shot", "min": "0.5"}, scores=ASKED_TWICE).status == "True"
+
+
+@pytest.mark.parametrize(
+    ("scores", "remedy"),
+    [
+        (FILTERED, "set filter to flexible or strict"),
+        (ASKED_TWICE, "set evaluation to five-shot or zero-shot"),
+        (
+            [score(filter="strict"), score(evaluation="two")],
+            "set filter to none or strict and set evaluation to one or two",
+        ),
+        ([score(), score()], "name another metric: nothing tells these apart"),
+    ],
+    ids=["filters", "evaluations", "both", "neither"],
+)
+def test_a_rule_that_names_several_scores_is_told_how_to_name_one(
+    scores: list[Score], remedy: str
+) -> None:
+    found = judged(KEPT, scores=scores)
+    assert (found.status, found.reason) == ("Unknown", Reason.METRIC_AMBIGUOUS)
+    assert found.message == f"sums/acc was measured 2 times; in the rule, {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"filter": "strict"}, "sums/acc,strict was not measured; measured: sums/acc"),
+        ({"evaluation": "two"}, "sums/acc was not measured by two; measured: sums/acc"),
+    ],
+    ids=["filter", "evaluation"],
+)
+def test_a_filter_or_an_evaluation_that_is_not_there_is_named(
+    rule: dict[str, str], words: str
+) -> None:
+    found = judged(KEPT | rule)
+    assert (found.reason, found.message) == (Reason.METRIC_NOT_FOUND, words)
+
+
 def test_a_verdict_names_score_interval_and_bounds() -> None:
     assert judged(BROKEN).message == "sums/acc 0.6 in [0.5804, 0.6196], bounds [0.7, inf]"
 
 
 def test_a_score_without_error_is_exact() -> None:
-    assert judged({"min": "0.6"}, records=[record(stderr=None)]).status == "True"
+    assert judged({"min": "0.6"}, scores=[score(stderr=None)]).status == "True"
 
 
 def test_more_confidence_is_a_wider_interval() -> None:

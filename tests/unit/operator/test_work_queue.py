@@ -146,6 +146,22 @@ async def test_of_two_delays_the_later_call_holds() -> None:
     assert work.done == [B]
 
 
+async def test_depth_counts_those_that_wait_and_the_slowest_is_the_first_of_those_at_work() -> None:
+    gate = asyncio.Event()
+    async with running(Recorder(gate), workers=1) as queue:
+        assert (queue.depth(), queue.slowest()) == (0, None)
+        queue.add(A)
+        queue.add(B)
+        assert queue.depth() == 2
+        await until(lambda: queue.depth() == 1)
+        slowest = queue.slowest()
+        assert slowest
+        assert slowest[0] == A
+        gate.set()
+        await until(queue.idle)
+        assert (queue.depth(), queue.slowest()) == (0, None)
+
+
 def test_delays_double_up_to_a_bound() -> None:
     delays = [backoff(failures) for failures in range(40)]
     assert delays[:3] == [FIRST_RETRY, FIRST_RETRY * 2, FIRST_RETRY * 4]

@@ -32,17 +32,14 @@ INSTANCES = 2
 QUEUE_DELAY_MICROSECONDS = 1000
 
 
-def config(max_batch_size: int) -> ModelConfig:
-    """Return the model's configuration: Triton collects rows into batches."""
-    batcher = DynamicBatcher(max_queue_delay_microseconds=QUEUE_DELAY_MICROSECONDS)
-    return ModelConfig(max_batch_size=max_batch_size, batcher=batcher)
-
-
 class TextModel:
     """Answers rows by completing them."""
 
-    def __init__(self, complete: Complete) -> None:
+    def __init__(self, complete: Complete, max_batch_size: int) -> None:
         self._complete = complete
+        # Triton collects rows into batches.
+        batcher = DynamicBatcher(max_queue_delay_microseconds=QUEUE_DELAY_MICROSECONDS)
+        self.config = ModelConfig(max_batch_size=max_batch_size, batcher=batcher)
 
     async def infer(self, requests: Sequence[Any]) -> list[dict[str, np.ndarray[Any, Any]]]:
         """Answer one of Triton's batches; runs in pytriton's threads."""

@@ -8,8 +8,9 @@ from proctor_runtime.settings import Addresses
 from proctor_runtime.transports.codec import Answer, Completed, Failed, Happened, error_of
 from proctor_runtime.transports.protocol import EngineQueue, Events
 from proctor_runtime.transports.triton.client import Answered, TritonClient
-from proctor_runtime.transports.triton.server import TritonServer
-from proctor_runtime.transports.triton.text_model import Complete
+from proctor_runtime.transports.triton.engine_model import EngineModel
+from proctor_runtime.transports.triton.server import TOKENS, TritonServer, started, triton_name
+from proctor_runtime.transports.triton.text_model import TextModel
 
 
 class TritonTransport:
@@ -18,24 +19,25 @@ class TritonTransport:
     name = "triton"
 
     def __init__(
-        self,
-        queue: EngineQueue,
-        complete: Complete,
-        model_name: str,
-        addresses: Addresses,
-        max_batch_size: int,
+        self, queue: EngineQueue, texts: TextModel, model_name: str, addresses: Addresses
     ) -> None:
-        self._server = TritonServer(queue, complete, model_name, addresses, max_batch_size)
-        self._address = f"127.0.0.1:{addresses.triton_grpc}"
+        self._engine = EngineModel(queue)
+        self._texts = texts
+        self._model = triton_name(model_name)
+        self._addresses = addresses
+        self._server: TritonServer | None = None
         self._opened: TritonClient | None = None
 
     def start(self) -> None:
         """Start the server and wait for its models."""
-        self._server.start()
+        self._server = started(
+            lambda: TritonServer(self._model, self._engine, self._texts, self._addresses)
+        )
 
     def stop(self) -> None:
         """Stop the server."""
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
 
     async def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
         """Answer the requests, in their order."""
@@ -55,11 +57,12 @@ class TritonTransport:
     async def is_ready(self) -> bool:
         """Tell whether Triton has its models ready."""
         client = self._client()
-        return all([await client.is_ready(model) for model in self._server.models])
+        models = (self._model, self._model + TOKENS)
+        return all([await client.is_ready(model) for model in models])
 
     def is_alive(self) -> bool:
         """Tell whether the server's process runs."""
-        return self._server.is_alive()
+        return self._server is not None and self._server.is_alive()
 
     async def close(self) -> None:
         """Close the client."""
@@ -69,7 +72,8 @@ class TritonTransport:
     def _client(self) -> TritonClient:
         # Made on first use, for it belongs to the event loop that it is made in.
         if self._opened is None:
-            self._opened = TritonClient(self._address, self._server.engine_model)
+            address = f"127.0.0.1:{self._addresses.triton_grpc}"
+            self._opened = TritonClient(address, self._model + TOKENS)
         return self._opened
 
 
