@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from bench import apply_to_job
+from bench import apply_to_job, serving_layers
 
-MODULES = (apply_to_job,)
+MODULES = (apply_to_job, serving_layers)
 HERE = Path(__file__).parent
 
 

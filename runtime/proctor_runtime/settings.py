@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proctor_runtime.openai.options import ApiOptions, add_api_arguments, take_api_options
 from proctor_runtime.sources.settings import FetchSettings, add_fetch_arguments
 
 
@@ -46,6 +47,7 @@ class Settings:
     max_sequence_length: int
     dtype: str
     random_seed: int
+    api: ApiOptions
     addresses: Addresses
 
 
@@ -71,6 +73,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-sequence-length", type=positive, default=2048)
     add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
     add("--random-seed", type=int, default=1234)
+    add_api_arguments(parser)
 
 
 def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings:
@@ -82,4 +85,5 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings:
     given = vars(parser.parse_args(arguments))
     if given.pop("command") == "fetch":
         return FetchSettings.from_arguments(given, os.environ)
-    return Settings(**given, addresses=Addresses.from_environment(os.environ))
+    api = take_api_options(given)
+    return Settings(**given, api=api, addresses=Addresses.from_environment(os.environ))

@@ -1,32 +1,43 @@
 """Text to token ids and back, by a Hugging Face tokenizer from a local folder."""
 
+import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
-
-from jinja2.exceptions import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import Any, Protocol
 
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
+
+BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+"""How vocabularies with byte fallback name a single byte."""
 
 
 class ChatTemplateError(ValueError):
     """The messages do not fit the model's chat template, or it has none."""
 
 
+class TextError(ValueError):
+    """A text that is no Unicode, such as half a surrogate pair."""
+
+
 class Tokenizer(Protocol):
     """What the OpenAI API needs of a tokenizer."""
 
-    eos_id: int | None
+    eos_ids: tuple[int, ...]
+    """Every token that ends a turn or a text."""
     special: dict[str, str | None]
     """``eos_token``, ``bos_token``, ``pad_token``."""
-    chat_template: str | None
+
+    @property
+    def chat_template(self) -> str | None:
+        """The template's source: the default one, where there are several."""
+        ...
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        """Return the text's token ids."""
+        """Return the text's token ids; `TextError` where it is no Unicode."""
         ...
 
     def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = True) -> str:
@@ -37,65 +48,131 @@ class Tokenizer(Protocol):
         """Return one token's own text, special or not."""
         ...
 
-    def render_chat(self, messages: Sequence[Mapping[str, Any]]) -> str:
-        """Return the conversation as the model's prompt for its next turn."""
+    def piece_bytes(self, token: int) -> bytes:
+        """Return one token's own bytes, which may be a part of a character only."""
+        ...
+
+    def render_chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> str:
+        """Return the conversation as the model's prompt.
+
+        `options` are those of chat templates: ``tools``, ``add_generation_prompt``,
+        ``continue_final_message``, and whatever else this model's template reads.
+        Raises `ChatTemplateError`.
+        """
         ...
 
 
 class HuggingFaceTokenizer:
     """A tokenizer folder (``tokenizer.json`` and the like); code in it is never run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, chat_template: str | None = None) -> None:
         self._tokenizer = load_tokenizer(folder)
-        self.eos_id: int | None = self._tokenizer.eos_token_id
+        if chat_template is not None:
+            self._tokenizer.chat_template = chat_template
+        self._fast = fast_half(self._tokenizer)
+        self.eos_ids = eos_ids(self._tokenizer.eos_token_id, folder)
         self.special: dict[str, str | None] = {
             name: getattr(self._tokenizer, name) for name in ("eos_token", "bos_token", "pad_token")
         }
-        template = self._tokenizer.chat_template
-        self.chat_template: str | None = template if isinstance(template, str) else None
         self.piece = lru_cache(maxsize=1 << 18)(self._piece)
+        self.piece_bytes = lru_cache(maxsize=1 << 18)(self._piece_bytes)
+
+    @property
+    def chat_template(self) -> str | None:
+        """The template's source: the default one, where there are several."""
+        template = self._tokenizer.chat_template
+        if isinstance(template, dict):
+            template = template.get("default")
+        return template if isinstance(template, str) else None
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        """Return the text's token ids."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
+        """Return the text's token ids; `TextError` where it is no Unicode."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise TextError(f"the text is no Unicode: {error.reason} at {error.start}") from error
+        if self._fast is not None:
+            ids: list[int] = self._fast.encode(text, add_special_tokens=add_special_tokens).ids
+        else:
+            ids = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
         return ids
 
     def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """Return the tokens' text, as it is: no cleaning up of spaces."""
-        text: str = self._tokenizer.decode(
-            list(tokens),
-            skip_special_tokens=skip_special_tokens,
-            clean_up_tokenization_spaces=False,
-        )
+        if self._fast is not None:
+            text: str = self._fast.decode(list(tokens), skip_special_tokens=skip_special_tokens)
+        else:
+            text = self._tokenizer.decode(
+                list(tokens),
+                skip_special_tokens=skip_special_tokens,
+                clean_up_tokenization_spaces=False,
+            )
         return text
 
     def _piece(self, token: int) -> str:
         return self.decode([token], skip_special_tokens=False)
 
-    def render_chat(self, messages: Sequence[Mapping[str, Any]]) -> str:
-        """Return the conversation as the model's prompt for its next turn."""
-        if self.chat_template is None:
+    def _piece_bytes(self, token: int) -> bytes:
+        name = self._tokenizer.convert_ids_to_tokens(token)
+        if not isinstance(name, str) or token in self._added:
+            return self.piece(token).encode()
+        if single := BYTE_TOKEN.fullmatch(name):
+            return bytes([int(single[1], 16)])
+        if self._byte_of and all(letter in self._byte_of for letter in name):
+            return bytes(self._byte_of[letter] for letter in name)
+        return self.piece(token).encode()
+
+    @cached_property
+    def _added(self) -> frozenset[int]:
+        return frozenset(self._tokenizer.added_tokens_decoder)
+
+    @cached_property
+    def _byte_of(self) -> dict[str, int]:
+        """Each letter's byte, in vocabularies whose letters are bytes; empty in others."""
+        from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415 - slow
+
+        if self._fast is None or "ByteLevel" not in repr(self._fast.decoder):
+            return {}
+        return {letter: byte for byte, letter in bytes_to_unicode().items()}
+
+    def render_chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> str:
+        """Return the conversation as the model's prompt, by the library's sandboxed Jinja.
+
+        A template comes with a checkpoint, from strangers: it gets no way out of its sandbox.
+        """
+        if self._tokenizer.chat_template is None:
             raise ChatTemplateError("the model's tokenizer has no chat template")
-        tokens = {name: token or "" for name, token in self.special.items()}
         try:
-            text: str = self._template.render(
-                messages=messages, add_generation_prompt=True, **tokens
+            text: str = self._tokenizer.apply_chat_template(
+                list(messages), tokenize=False, **options
             )
-        except TemplateError as error:
+        except Exception as error:  # a stranger's program met a stranger's data: anything may come
             raise ChatTemplateError(f"the chat template refused the messages: {error}") from error
         return text
 
-    @cached_property
-    def _template(self) -> Any:
-        # A template comes with a checkpoint, from strangers: it gets no way out of its sandbox.
-        sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        sandbox.globals["raise_exception"] = raise_template_error
-        return sandbox.from_string(self.chat_template or "")
+
+def fast_half(tokenizer: Any) -> Any:
+    """Return the tokenizer's own Rust object, which takes calls from any thread; None without one.
+
+    The wrapper around it sets truncation and padding before each call, which no two threads may do
+    at once, and takes as long again as the call itself.
+    """
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is not None:
+        fast.no_truncation()
+        fast.no_padding()
+    return fast
 
 
-def raise_template_error(message: str) -> NoReturn:
-    """Let a chat template refuse a conversation."""
-    raise TemplateError(message)
+def eos_ids(eos_id: int | None, folder: Path) -> tuple[int, ...]:
+    """Return the tokens that end a turn: the tokenizer's, and those of ``generation_config.json``.
+
+    Instruction-tuned models often have two: one ends the turn, the other the text.
+    """
+    file = folder / "generation_config.json"
+    stated = json.loads(file.read_text()).get("eos_token_id") if file.exists() else None
+    several = stated if isinstance(stated, list) else [stated]
+    return tuple(dict.fromkeys(i for i in (eos_id, *several) if isinstance(i, int)))
 
 
 def load_tokenizer(folder: Path) -> Any:

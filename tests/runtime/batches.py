@@ -1,17 +1,19 @@
 """Ragged batches, how to run them, and when two answers are the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from proctor_runtime.engine.protocol import (
     Completion,
-    Decoding,
     GenerateRequest,
     Sampling,
-    ScoredToken,
+    ScoredTokens,
+    TokenEvent,
 )
+from proctor_runtime.engine.scheduling.scheduler import Scheduler
 
 PROMPTS = [tuple(range(5, 5 + length)) for length in (1, 3, 9, 17, 30)]
 
@@ -24,27 +26,30 @@ SAMPLINGS = [
 ]
 
 
-def run(engine: Any, requests: Sequence[GenerateRequest]) -> list[Completion]:
-    """Run the requests as one batch."""
-    return collect(engine.start(requests), len(requests))
+def run(engine: Any, requests: Sequence[GenerateRequest], **changes: Any) -> list[Completion]:
+    """Run the requests together; `changes` are to the engine's capacity."""
+    scheduler = Scheduler(replace(engine.capacity, **changes))
+    numbers = [scheduler.add(request) for request in requests]
+    events: dict[int, list[TokenEvent]] = {number: [] for number in numbers}
+    while not scheduler.is_idle:
+        step = scheduler.schedule()
+        for number, event in scheduler.advance(step, engine.execute(step)):
+            events[number].append(event)
+    assert scheduler.cache.held == 0
+    return [collect(events[number]) for number in numbers]
 
 
-def collect(decoding: Decoding, count: int) -> list[Completion]:
-    """Put a batch's events together, and see that none comes after the end."""
-    tokens: list[list[ScoredToken]] = [[] for _ in range(count)]
-    prompts: list[tuple[ScoredToken, ...]] = [() for _ in range(count)]
-    finishes: dict[int, Any] = {}
-    for events in decoding:
-        for event in events:
-            assert event.index not in finishes
-            tokens[event.index] += [event.token] if event.token else []
-            prompts[event.index] = prompts[event.index] or event.prompt
-            if event.finish:
-                finishes[event.index] = event.finish
-    return [
-        Completion(tokens=tuple(tokens[i]), prompt=prompts[i], finish=finishes[i])
-        for i in range(count)
-    ]
+def collect(events: Sequence[TokenEvent]) -> Completion:
+    """Put one request's events together, and see that none comes after the end."""
+    assert [event.finish for event in events[:-1]] == [None] * (len(events) - 1)
+    finish = events[-1].finish
+    assert finish
+    return Completion(
+        tokens=ScoredTokens.of([event.token for event in events if event.token]),
+        prompt=events[0].prompt,
+        finish=finish,
+        stop=events[-1].stop,
+    )
 
 
 def generation(prompt: tuple[int, ...], new: int = 8, **fields: Any) -> GenerateRequest:
@@ -61,6 +66,6 @@ def ids(completion: Completion) -> list[int]:
 
 def assert_close(one: Completion, other: Completion) -> None:
     assert ids(one) == ids(other)
-    for a, b in zip(one.prompt + one.tokens, other.prompt + other.tokens, strict=True):
+    for a, b in zip([*one.prompt, *one.tokens], [*other.prompt, *other.tokens], strict=True):
         assert a.token == b.token
         assert a.logprob == pytest.approx(b.logprob, abs=1e-5)

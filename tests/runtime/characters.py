@@ -12,7 +12,7 @@ class CharacterTokenizer:
     """Code points are token ids; ``^`` is BOS and NUL is EOS."""
 
     def __init__(self) -> None:
-        self.eos_id: int | None = EOS
+        self.eos_ids: tuple[int, ...] = (EOS,)
         self.special: dict[str, str | None] = {"eos_token": "\0", "bos_token": "^"}
         self.chat_template: str | None = "invented"
 
@@ -25,7 +25,12 @@ class CharacterTokenizer:
     def piece(self, token: int) -> str:
         return chr(token)
 
-    def render_chat(self, messages: Sequence[Mapping[str, Any]]) -> str:
+    def piece_bytes(self, token: int) -> bytes:
+        return chr(token).encode()
+
+    def render_chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> str:
         if messages[0]["role"] == "robot":
             raise ChatTemplateError("the chat template refused the messages: robot")
-        return "".join(f"<{m['role']}>{m['content']}" for m in messages) + "<assistant>"
+        tools = "".join(f"[{tool['function']['name']}]" for tool in options.get("tools", ()))
+        text = tools + "".join(f"<{m['role']}>{m['content']}" for m in messages)
+        return text + ("<assistant>" if options["add_generation_prompt"] else "")

@@ -3,11 +3,16 @@
 import os
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
+
+from proctor_runtime.engine.batcher import Batcher
+from proctor_runtime.engine.fake import FakeEngine
+from tests.runtime.letters import LONGEST, batcher_of, letters
 
 # Megatron-Core would import PyTorch's compiler for functions that are not used.
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
@@ -94,3 +99,22 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
     fast.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine(max_sequence_length=LONGEST)
+
+
+@pytest.fixture
+def batcher(engine: FakeEngine) -> Iterator[Batcher]:
+    batcher = batcher_of(engine)
+    yield batcher
+    batcher.close()
+
+
+@pytest.fixture
+async def client(engine: FakeEngine, batcher: Batcher) -> AsyncIterator[httpx.AsyncClient]:
+    """Talk to the API in front of the fake engine."""
+    async with letters(engine, batcher).client() as client:
+        yield client

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import warnings
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -11,50 +10,16 @@ import pytest
 
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.fake import FakeEngine
-from proctor_runtime.openai.app import create_app
-from proctor_runtime.openai.readiness import Readiness
-from proctor_runtime.openai.service import Service
-from proctor_runtime.transports.in_process import InProcessTransport
-from tests.runtime.characters import CharacterTokenizer
-
-LONGEST = 128
-
-
-@pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine(max_sequence_length=LONGEST)
-
-
-@pytest.fixture
-def batcher(engine: FakeEngine) -> Iterator[Batcher]:
-    batcher = Batcher(engine, decode=CharacterTokenizer().decode)
-    batcher.start()
-    yield batcher
-    batcher.close()
-
-
-@pytest.fixture
-async def client(engine: FakeEngine, batcher: Batcher) -> AsyncIterator[httpx.AsyncClient]:
-    transport = InProcessTransport(batcher)
-    service = Service(
-        name="letters",
-        transport=transport,
-        tokenizer=CharacterTokenizer(),
-        info=engine.info,
-        max_batch_size=32,
-        checkpoint_digest="sha256:abc",
-    )
-    app = create_app(service, Readiness(transport, batcher.last_token))
-    asgi = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=asgi, base_url="http://runtime") as client:
-        yield client
+from tests.runtime.letters import LONGEST
+from tests.runtime.sse import assert_chat, assert_completion, assert_model
 
 
 async def complete(client: httpx.AsyncClient, prompt: Any, **fields: Any) -> dict[str, Any]:
     body = {"model": "letters", "prompt": prompt, "temperature": 0, "add_special_tokens": False}
-    answer = await client.post("/v1/completions", json={**body, **fields})
+    answer = await client.post("/completions", json={**body, **fields})
     assert answer.status_code == 200, answer.text
     parsed: dict[str, Any] = answer.json()
+    assert_completion(parsed)
     return parsed
 
 
@@ -180,10 +145,11 @@ async def test_chat_uses_the_template(client: httpx.AsyncClient) -> None:
         "logprobs": True,
         "top_logprobs": 1,
     }
-    answer = (await client.post("/v1/chat/completions", json=body)).json()
+    answer = (await client.post("/chat/completions", json=body)).json()
     choice = answer["choices"][0]
     assert answer["object"] == "chat.completion"
-    assert choice["message"] == {"role": "assistant", "content": "?@"}
+    assert_chat(answer)
+    assert choice["message"] == {"role": "assistant", "content": "?@", "refusal": None}
     assert choice["logprobs"]["content"][0] == {
         "token": "?",
         "logprob": -0.25,
@@ -195,24 +161,29 @@ async def test_chat_uses_the_template(client: httpx.AsyncClient) -> None:
 
 async def test_a_conversation_that_the_template_refuses(client: httpx.AsyncClient) -> None:
     body = {"model": "letters", "messages": [{"role": "robot", "content": "hi"}]}
-    assert (await refused(client, "/v1/chat/completions", body))[0] == 400
+    assert (await refused(client, "/chat/completions", body))[0] == 400
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"stream": True}, "stream=True is not supported yet"),
-        ({"best_of": 3}, "best_of=3 is not supported yet"),
-        ({"logit_bias": {"5": 1}}, "logit_bias"),
-        ({"frequency_penalty": 0.5}, "frequency_penalty=0.5"),
-        ({"suffix": "end"}, "suffix"),
+        ({"best_of": 1, "n": 2}, "best_of=1 must be at least n=2"),
+        ({"best_of": 3, "stream": True}, "best_of=3 cannot be streamed"),
+        ({"stream_options": {"include_usage": True}}, "only allowed with stream=true"),
+        ({"logit_bias": {"the": 1}}, "logit_bias has 'the': it must be a token id"),
+        ({"logit_bias": {"300": 1}}, "token id 300 is out of range"),
+        ({"frequency_penalty": 2.5}, "frequency_penalty"),
+        ({"min_tokens": 20, "max_tokens": 5}, "min_tokens=20 is more than the 5 tokens"),
+        ({"suffix": "end"}, "suffix='end' is not supported: the models served here only"),
+        ({"response_format": {"type": "json_object"}}, "no grammar constrains the output"),
+        ({"guided_json": {}}, "guided_json"),
         ({"temperature": -1}, "temperature"),
         ({"max_tokens": "many"}, "max_tokens"),
         ({"prompt": {"a": 1}}, "prompt"),
         ({"prompt": []}, "no prompt"),
         ({"prompt": ""}, "empty"),
         ({"prompt": [[5000]]}, "token id 5000 is out of range: the vocabulary has 256"),
-        ({"prompt": "a" * 120, "max_tokens": 20}, "128 tokens, but the request needs 140"),
+        ({"prompt": "a" * 510, "max_tokens": 20}, "512 tokens, but the request needs 530"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -220,14 +191,23 @@ async def test_what_cannot_be_served_is_refused(
     client: httpx.AsyncClient, fields: dict[str, Any], message: str
 ) -> None:
     body = {"model": "letters", "prompt": "abc", "add_special_tokens": False, **fields}
-    status, said = await refused(client, "/v1/completions", body)
+    status, said = await refused(client, "/completions", body)
     assert status == 400
     assert message in said
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"stream": False}, {"best_of": 1}, {"presence_penalty": 0}, {"user": "me"}, {"top_k": -1}],
+    [
+        {"stream": False},
+        {"best_of": 1},
+        {"presence_penalty": 0},
+        {"user": "me"},
+        {"top_k": -1},
+        {"suffix": None, "seed": None, "n": None, "stop": None, "logit_bias": None},
+        {"response_format": {"type": "text"}},
+        {"unheard_of": 1},
+    ],
     ids=str,
 )
 async def test_fields_that_ask_for_nothing_are_accepted(
@@ -237,41 +217,51 @@ async def test_fields_that_ask_for_nothing_are_accepted(
 
 
 async def test_errors_have_the_shape_of_openais(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/v1/completions", json={"model": "gpt-9", "prompt": "a"})
+    answer = await client.post("/completions", json={"model": "gpt-9", "prompt": "a"})
     assert answer.status_code == 404
     assert answer.json()["error"] == {
         "message": "the model 'gpt-9' does not exist; served here: 'letters'",
         "type": "invalid_request_error",
-        "param": None,
+        "param": "model",
         "code": "model_not_found",
     }
-    assert (await client.get("/v1/nothing")).json()["error"]["message"].startswith("Not Found")
-    broken = await client.post("/v1/completions", content=b"{")
+    assert (await client.get("/nothing")).json()["error"]["message"].startswith("Not Found")
+    broken = await client.post("/completions", content=b"{")
     assert (broken.status_code, "error" in broken.json()) == (400, True)
 
 
 async def test_the_remote_tokenizer_of_lm_eval(client: httpx.AsyncClient) -> None:
-    info = (await client.get("/tokenizer_info")).json()
-    assert info == {"eos_token": "\0", "bos_token": "^", "chat_template": "invented"}
+    info = (await client.get("http://runtime/tokenizer_info")).json()
+    assert info == {
+        "eos_token": "\0",
+        "eos_token_ids": [0],
+        "bos_token": "^",
+        "chat_template": "invented",
+        "model_max_length": LONGEST,
+    }
     body = {"prompt": "ab", "add_special_tokens": False}
-    assert (await client.post("/tokenize", json=body)).json()["tokens"] == [97, 98]
-    assert (await client.post("/detokenize", json={"tokens": [97]})).json() == {"prompt": "a"}
+    assert (await client.post("http://runtime/tokenize", json=body)).json()["tokens"] == [97, 98]
+    assert (await client.post("http://runtime/detokenize", json={"tokens": [97]})).json() == {
+        "prompt": "a"
+    }
 
 
 async def test_health_models_and_engine(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/v1/health")).status_code == 200
-    assert (await client.get("/v1/health/ready")).status_code == 200
-    models = (await client.get("/v1/models")).json()
+    assert (await client.get("/health")).status_code == 200
+    assert (await client.get("/health/ready")).status_code == 200
+    models = (await client.get("/models")).json()
     assert [model["id"] for model in models["data"]] == ["letters"]
-    described = (await client.get("/v1/engine")).json()
+    assert_model(models["data"][0])
+    assert (await client.get("/models/letters")).json() == models["data"][0]
+    assert (await client.get("/models/org/other")).status_code == 404
+    described = (await client.get("/engine")).json()
     assert described["checkpointDigest"] == "sha256:abc"
-    assert (described["transport"], described["maxSequenceLength"]) == ("in-process", LONGEST)
 
 
 async def test_readiness_asks_the_model_once_in_a_while(
     client: httpx.AsyncClient, engine: FakeEngine
 ) -> None:
-    await asyncio.gather(*[client.get("/v1/health/ready") for _ in range(20)])
+    await asyncio.gather(*[client.get("/health/ready") for _ in range(20)])
     assert engine.batch_sizes == [1]
 
 
@@ -279,9 +269,9 @@ async def test_an_engine_that_fails_is_not_ready_and_says_so(
     client: httpx.AsyncClient, batcher: Batcher
 ) -> None:
     batcher.close()
-    assert (await client.get("/v1/health/ready")).status_code == 503
+    assert (await client.get("/health/ready")).status_code == 503
     body = {"model": "letters", "prompt": "a"}
-    assert await refused(client, "/v1/completions", body) == (503, "the engine is shutting down")
+    assert await refused(client, "/completions", body) == (503, "the engine is shutting down")
 
 
 async def test_answers_are_json_that_any_parser_takes(client: httpx.AsyncClient) -> None:

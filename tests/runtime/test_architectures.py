@@ -2,13 +2,15 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
 
-from tests.runtime.batches import PROMPTS, collect, generation, ids
+from proctor_runtime.engine.fake import CAPACITY
+from tests.runtime.batches import PROMPTS, generation, ids, run
 from tests.runtime.conftest import TINY, VOCABULARY, quiet
 
 # Megatron-Core warns of its own internal calls.
@@ -46,8 +48,9 @@ def ranks() -> Iterator[Any]:
 def test_decoding_equals_a_plain_pass(ranks: Any, changes: dict[str, Any]) -> None:
     with quiet():
         from proctor_runtime.engine.megatron.config import ModelConfig
-        from proctor_runtime.engine.megatron.decoding import MegatronDecoding
+        from proctor_runtime.engine.megatron.executor import Executor
         from proctor_runtime.engine.megatron.forward import Forward
+        from proctor_runtime.engine.megatron.kv_store import KvStore
         from proctor_runtime.engine.megatron.model import build_model
 
         torch.manual_seed(1)
@@ -56,9 +59,18 @@ def test_decoding_equals_a_plain_pass(ranks: Any, changes: dict[str, Any]) -> No
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.15)
-    forward = Forward(model, config, torch.device("cpu"))
+    store = KvStore(
+        layers=config.num_layers,
+        groups=config.num_query_groups,
+        slots=CAPACITY.blocks * CAPACITY.block_tokens,
+        channels=config.kv_channels,
+        dtype=torch.float32,
+        device=torch.device("cpu"),
+    )
+    executor = Executor(Forward(model, config, torch.device("cpu")), store)
+    engine = SimpleNamespace(capacity=CAPACITY, execute=executor.execute)
     requests = [generation(prompt, prompt_logprobs=True) for prompt in PROMPTS]
-    completions = collect(MegatronDecoding(forward, ranks, requests), len(requests))
+    completions = run(engine, requests)
     for request, completion in zip(requests, completions, strict=True):
         sequence = torch.tensor([[*request.prompt, *ids(completion)]])
         with torch.inference_mode():

@@ -36,7 +36,9 @@ def whole(checkpoint: Path) -> list[Completion]:
     return answers(checkpoint, 1, 1)
 
 
-@pytest.mark.parametrize(("tensor", "pipeline"), [(2, 1), (1, 2)], ids=["TP2", "PP2"])
+@pytest.mark.parametrize(
+    ("tensor", "pipeline"), [(2, 1), (1, 2), (2, 2)], ids=["TP2", "PP2", "TP2×PP2"]
+)
 def test_a_split_model_gives_the_same_answers(
     whole: list[Completion], checkpoint: Path, tensor: int, pipeline: int
 ) -> None:

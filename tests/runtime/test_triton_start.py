@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import threading
 import time
 import warnings
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,11 +20,13 @@ from proctor_runtime.engine.fake import FakeEngine
 from proctor_runtime.engine.protocol import Completion, GenerateRequest
 from proctor_runtime.settings import Addresses
 from tests.runtime.characters import CharacterTokenizer
+from tests.runtime.server_process import free_ports
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from proctor_runtime.transports.triton import TritonTransport
-    from proctor_runtime.transports.triton_server import started
+    from proctor_runtime.transports.triton.server import started
+    from proctor_runtime.transports.triton.text_model import TextModel
+    from proctor_runtime.transports.triton.transport import TritonTransport
 
 PATIENCE_SECONDS = 60
 
@@ -38,17 +40,19 @@ def model() -> str:
 def transport(model: str) -> Iterator[TritonTransport]:
     batcher = Batcher(FakeEngine(), decode=CharacterTokenizer().decode)
     batcher.start()
-    transport = TritonTransport(batcher, model, addresses(), max_batch_size=4)
+    texts = TextModel(no_text, max_batch_size=4)
+    transport = TritonTransport(batcher, texts, model, addresses())
     yield transport
     transport.stop()
     batcher.close()
 
 
+async def no_text(_: dict[str, Any]) -> dict[str, Any]:
+    raise AssertionError("nobody asks for texts")
+
+
 def addresses() -> Addresses:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-    http, triton, grpc, metrics = (one.getsockname()[1] for one in sockets)
-    for one in sockets:
-        one.close()
+    http, triton, grpc, metrics = free_ports(4)
     return Addresses(
         bind="127.0.0.1", http=http, triton_http=triton, triton_grpc=grpc, triton_metrics=metrics
     )

@@ -1,109 +1,84 @@
-"""Groups concurrent requests into batches and runs them on one dedicated thread."""
+"""Feeds an engine: any thread submits requests, one thread runs steps."""
 
-import math
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from proctor_runtime.engine.protocol import (
     Completion,
-    Decoding,
     Engine,
     EngineDeadError,
+    EngineStats,
     GenerateRequest,
+    QueueFullError,
     ScoredToken,
+    ScoredTokens,
     TokenEvent,
 )
+from proctor_runtime.engine.scheduling.scheduler import Scheduler
+from proctor_runtime.engine.stops import Decode, found_stop
 
-Decode = Callable[[Sequence[int]], str]
+OnEvent = Callable[[TokenEvent], None]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much one batch may hold."""
-
-    requests: int = 32
-    tokens: int = 1 << 16
-    """Positions including padding: requests x the longest; what memory grows with."""
+MAX_WAITING = 4096
+UNSCORED = ScoredTokens()
 
 
-@dataclass(slots=True)
+def nobody_listens(_: TokenEvent) -> None:
+    """Take in an event of a request whose completion is all that is wanted."""
+
+
+@dataclass(slots=True, eq=False)
 class Pending:
     """A request on its way, and what it has so far."""
 
     request: GenerateRequest
     future: "Future[Completion]"
+    on_event: OnEvent = nobody_listens
     tokens: list[ScoredToken] = field(default_factory=list)
-    prompt: tuple[ScoredToken, ...] = ()
+    ids: list[int] = field(default_factory=list)
+    prompt: ScoredTokens = UNSCORED
 
     def accept(self, event: TokenEvent) -> None:
         """Take in one step's event."""
         self.prompt = event.prompt or self.prompt
         if event.token is not None:
             self.tokens.append(event.token)
+            self.ids.append(event.token.token)
 
-
-def take_batch(queue: deque[Pending], limits: Limits) -> list[Pending]:
-    """Remove the next batch from `queue`: the oldest request, and what fits beside it.
-
-    Scoring and generation do not mix, for one pass would wait for the other's many. Who does not
-    fit keeps its place.
-    """
-    batch: list[Pending] = []
-    passed_over: list[Pending] = []
-    longest = 0
-    while queue and len(batch) < limits.requests:
-        candidate = queue.popleft()
-        request = candidate.request
-        length = max(longest, len(request.prompt) + request.max_new_tokens)
-        fits = not batch or (
-            request.is_scoring == batch[0].request.is_scoring
-            and length * (len(batch) + 1) <= limits.tokens
-        )
-        if fits:
-            batch.append(candidate)
-            longest = length
-        else:
-            passed_over.append(candidate)
-    queue.extendleft(reversed(passed_over))
-    return batch
-
-
-def found_stop(tokens: Sequence[ScoredToken], stops: Sequence[str], decode: Decode) -> bool:
-    """Tell whether the newest tokens completed one of the stop texts."""
-    if not stops or not tokens:
-        return False
-    # Every token but a special one has a byte at least, and a character four at most.
-    window = 4 * max(map(len, stops)) + 16
-    text = decode([scored.token for scored in tokens[-window:]])
-    return any(stop in text for stop in stops)
+    def completion(self, event: TokenEvent) -> Completion:
+        """Return what came of it, with its last event."""
+        tokens = ScoredTokens.of(self.tokens)
+        finish = event.finish or "length"
+        return Completion(tokens=tokens, prompt=self.prompt, finish=finish, stop=event.stop)
 
 
 class Batcher:
-    """Feeds an engine: any thread submits, one thread runs."""
+    """Serves requests together: each joins at the next step and leaves when it is done."""
 
     def __init__(
         self,
         engine: Engine,
         *,
         decode: Decode,
-        limits: Limits | None = None,
+        max_waiting: int = MAX_WAITING,
         seed: int = 0,
         on_death: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self.engine = engine
-        self.limits = limits or Limits()
+        self.max_waiting = max_waiting
         self._decode = decode
         self._on_death = on_death
         self._seeds = random.Random(seed)  # noqa: S311 - sampling, not secrets
-        self._queue: deque[Pending] = deque()
+        self._scheduler = Scheduler(engine.capacity)
+        self._submitted: list[Pending] = []
+        self._served: dict[int, Pending] = {}
         self._changed = threading.Condition()
         self._closing = False
-        self._last_token = -math.inf
+        self._last_token = -float("inf")
         self._death: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -111,22 +86,39 @@ class Batcher:
         """Begin to serve."""
         self._thread.start()
 
-    def submit(self, request: GenerateRequest) -> "Future[Completion]":
-        """Queue a request; never blocks. Cancelling the future before its batch starts drops it."""
+    def submit(
+        self, request: GenerateRequest, on_event: OnEvent = nobody_listens
+    ) -> "Future[Completion]":
+        """Queue a request; never blocks.
+
+        `on_event` hears of every new token, in the engine's thread: it must be quick. Cancelling
+        the future, at any time, ends the request by the engine's next step; there is no event then.
+        Raises `QueueFullError` where `max_waiting` requests wait already, and
+        `RequestTooLargeError` where the KV cache could never hold the request.
+        """
+        self._scheduler.check(request)
         future: Future[Completion] = Future()
         with self._changed:
             if self._closing or self._death:
                 raise EngineDeadError(str(self._death or "the engine is shutting down"))
+            waiting = len(self._submitted) + self._scheduler.stats.waiting
+            if waiting >= self.max_waiting:
+                raise QueueFullError(waiting, self.max_waiting)
             if request.sampling.seed is None and request.sampling.temperature > 0:
                 sampling = replace(request.sampling, seed=self._seeds.getrandbits(63))
                 request = replace(request, sampling=sampling)
-            self._queue.append(Pending(request, future))
+            self._submitted.append(Pending(request, future, on_event))
             self._changed.notify()
         return future
 
     def last_token(self) -> float:
         """Return when (``time.monotonic``) the engine last made anything."""
         return self._last_token
+
+    def stats(self) -> EngineStats:
+        """Return what the engine is doing; from any thread."""
+        stats = self._scheduler.stats
+        return replace(stats, waiting=stats.waiting + len(self._submitted))
 
     def close(self) -> None:
         """Finish what is queued, then stop the thread and the engine."""
@@ -138,51 +130,101 @@ class Batcher:
         self.engine.close()
 
     def _run(self) -> None:
-        while batch := self._next_batch():
+        while self._take_submitted():
             try:
-                self._serve(batch)
+                self._drop_cancelled()
+                self._step()
             except Exception as error:
-                self._fail(batch, error)
+                self._fail(error)
 
-    def _next_batch(self) -> list[Pending]:
-        """Wait for work; an empty batch means that there will be no more."""
+    def _take_submitted(self) -> bool:
+        """Wait for something to do; False if there will be nothing more."""
         with self._changed:
-            while not self._death:
-                self._changed.wait_for(lambda: self._queue or self._closing)
-                if not self._queue:
-                    break
-                batch = take_batch(self._queue, self.limits)
-                if wanted := [p for p in batch if p.future.set_running_or_notify_cancel()]:
-                    return wanted
-        return []
+            self._changed.wait_for(
+                lambda: self._submitted or self._served or self._closing or self._death
+            )
+            if self._death or not (self._submitted or self._served):
+                return False
+            new, self._submitted = self._submitted, []
+            # Under the lock, for `submit` must find each either here or there.
+            self._served |= {self._scheduler.add(pending.request): pending for pending in new}
+        return True
 
-    def _serve(self, batch: list[Pending]) -> None:
-        decoding = self.engine.start([pending.request for pending in batch])
-        for events in decoding:
-            self._last_token = time.monotonic()
-            for event in events:
-                self._deliver(batch[event.index], event, decoding)
+    def _drop_cancelled(self) -> None:
+        self._end([number for number, p in self._served.items() if p.future.cancelled()])
 
-    def _deliver(self, pending: Pending, event: TokenEvent, decoding: Decoding) -> None:
+    def _end(self, numbers: Iterable[int]) -> None:
+        gone = list(numbers)
+        if gone:
+            self._scheduler.remove(gone)
+            for number in gone:
+                del self._served[number]
+
+    def _step(self) -> None:
+        if self._scheduler.is_idle:
+            return
+        step = self._scheduler.schedule()
+        results = self.engine.execute(step)
+        self._last_token = time.monotonic()
+        stopped = [
+            number
+            for number, event in self._scheduler.advance(step, results)
+            if self._deliver(number, event)
+        ]
+        self._end(stopped)
+
+    def _deliver(self, number: int, event: TokenEvent) -> bool:
+        """Pass an event on; True if the scheduler must be told that it was the last."""
+        pending = self._served[number]
         pending.accept(event)
-        finish = event.finish
-        if found_stop(pending.tokens, pending.request.stop_texts, self._decode):
-            finish = "stop"
-            decoding.stop(event.index)
-        if finish:
-            tokens = tuple(pending.tokens)
-            completion = Completion(tokens=tokens, prompt=pending.prompt, finish=finish)
-            pending.future.set_result(completion)
+        is_retired = event.finish is not None
+        event = self._stopped_by_text(pending, event)
+        try:
+            pending.on_event(event)
+        except Exception as error:
+            # Whoever listens badly harms nobody else.
+            refuse([pending], error)
+            event = replace(event, finish=event.finish or "stop")
+        if event.finish is None:
+            return False
+        resolve(pending, event)
+        if is_retired:
+            del self._served[number]
+        return not is_retired
 
-    def _fail(self, batch: list[Pending], error: Exception) -> None:
-        """Fail a batch, and with a dead engine everybody who waits."""
+    def _stopped_by_text(self, pending: Pending, event: TokenEvent) -> TokenEvent:
+        request = pending.request
+        if event.stop is not None or len(pending.ids) < request.min_new_tokens:
+            return event
+        stop = found_stop(pending.ids, request.stop_texts, self._decode)
+        return event if stop is None else replace(event, finish="stop", stop=stop)
+
+    def _fail(self, error: Exception) -> None:
+        """Fail who took part in a step, and with a dead engine everybody."""
         with self._changed:
+            failed = self._scheduler.fail()
             if isinstance(error, EngineDeadError):
                 self._death = error
-                batch = [*batch, *self._queue]
-                self._queue.clear()
-        for pending in batch:
-            if not pending.future.done():
-                pending.future.set_exception(error)
+            if self._death or not failed:
+                failed = list(self._served)
+            self._scheduler.remove(failed)
+            lost = [self._served.pop(number) for number in failed if number in self._served]
+            if self._death:
+                lost += self._submitted
+                self._submitted = []
+        refuse(lost, error)
         if self._death:
             self._on_death(error)
+
+
+def resolve(pending: Pending, event: TokenEvent) -> None:
+    """Complete a request, unless it was cancelled at the last moment."""
+    if not pending.future.done() and pending.future.set_running_or_notify_cancel():
+        pending.future.set_result(pending.completion(event))
+
+
+def refuse(lost: Sequence[Pending], error: Exception) -> None:
+    """Tell everybody why there will be no completion."""
+    for pending in lost:
+        if not pending.future.done() and pending.future.set_running_or_notify_cancel():
+            pending.future.set_exception(error)

@@ -1,85 +1,54 @@
-"""The HTTP application: routes, and nothing else."""
+"""The HTTP application: its layers and its routes."""
 
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response
 
 from proctor_runtime.openai import errors
-from proctor_runtime.openai.readiness import Readiness
-from proctor_runtime.openai.schema import (
-    ChatCompletionRequest,
-    CompletionRequest,
-    DetokenizeRequest,
-    TokenizeRequest,
-)
+from proctor_runtime.openai.api import Api
+from proctor_runtime.openai.health_routes import health_routes
+from proctor_runtime.openai.metering import HttpMeter
+from proctor_runtime.openai.schema.chat import ChatCompletionRequest
+from proctor_runtime.openai.schema.completion import CompletionRequest
 from proctor_runtime.openai.service import Service
+from proctor_runtime.openai.sse import event_stream, json_answer
+from proctor_runtime.openai.tokenizer_routes import tokenizer_routes
+from proctor_runtime.openai.traffic import BodyLimit, Gate
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The request cannot be served as it is"},
+    404: {"description": "Another model is served"},
+    413: {"description": "The body is too large"},
+    429: {"description": "The queue is full: ask again after `Retry-After` seconds"},
+    503: {"description": "The server is ending, or its engine is dead"},
+}
 
 
-def create_app(service: Service, readiness: Readiness) -> FastAPI:
-    """Return the OpenAI API in front of one model."""
+def create_app(api: Api) -> FastAPI:
+    """Return the application."""
     app = FastAPI(title="Proctor runtime", docs_url=None, redoc_url=None)
     errors.install(app)
-    add_completions(app, service)
-    add_tokenizer(app, service)
-    add_health(app, service, readiness)
+    add_completions(app, api.service)
+    app.include_router(tokenizer_routes(api.service.model))
+    app.include_router(health_routes(api))
+    # The last added is the outermost.
+    app.add_middleware(BodyLimit, limit=api.body_limit)
+    app.add_middleware(Gate, traffic=api.traffic)
+    app.add_middleware(HttpMeter, metrics=api.metrics)
     return app
 
 
 def add_completions(app: FastAPI, service: Service) -> None:
     """Add the two routes that generate."""
 
-    # JSONResponse as it is: FastAPI would walk through every log-probability once more.
-    @app.post("/v1/completions")
-    async def completions(request: CompletionRequest) -> JSONResponse:
-        return JSONResponse(await service.complete(request))
+    @app.post("/v1/completions", responses=ERRORS, response_class=Response)
+    async def completions(body: CompletionRequest, request: Request) -> Response:
+        if body.stream:
+            return await event_stream(request, service.stream_completion(body))
+        return await json_answer(request, service.complete(body))
 
-    @app.post("/v1/chat/completions")
-    async def chat_completions(request: ChatCompletionRequest) -> JSONResponse:
-        return JSONResponse(await service.chat(request))
-
-
-def add_tokenizer(app: FastAPI, service: Service) -> None:
-    """Add what stock lm-eval's remote tokenizer asks, so clients need no tokenizer files."""
-    tokenizer = service.tokenizer
-
-    @app.get("/tokenizer_info")
-    async def tokenizer_info() -> dict[str, Any]:
-        return {**tokenizer.special, "chat_template": tokenizer.chat_template}
-
-    @app.post("/tokenize")
-    async def tokenize(request: TokenizeRequest) -> dict[str, Any]:
-        special = request.add_special_tokens
-        tokens = tokenizer.encode(request.prompt, add_special_tokens=special)
-        longest = service.info.max_sequence_length
-        return {"tokens": tokens, "count": len(tokens), "max_model_len": longest}
-
-    @app.post("/detokenize")
-    async def detokenize(request: DetokenizeRequest) -> dict[str, str]:
-        return {"prompt": tokenizer.decode(request.tokens, skip_special_tokens=False)}
-
-
-def add_health(app: FastAPI, service: Service, readiness: Readiness) -> None:
-    """Add what probes and the operator ask."""
-
-    @app.get("/v1/health")
-    async def health() -> JSONResponse:
-        if service.transport.is_alive():
-            return JSONResponse({"status": "alive"})
-        return JSONResponse({"status": "dead"}, status_code=503)
-
-    @app.get("/v1/health/ready")
-    async def ready() -> JSONResponse:
-        if await readiness.check():
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "not ready"}, status_code=503)
-
-    @app.get("/v1/engine")
-    async def engine() -> dict[str, Any]:
-        return service.describe()
-
-    @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        longest = service.info.max_sequence_length
-        model = {"id": service.name, "object": "model", "created": 0, "owned_by": "proctor"}
-        return {"object": "list", "data": [{**model, "max_model_len": longest}]}
+    @app.post("/v1/chat/completions", responses=ERRORS, response_class=Response)
+    async def chat_completions(body: ChatCompletionRequest, request: Request) -> Response:
+        if body.stream:
+            return await event_stream(request, service.stream_chat(body))
+        return await json_answer(request, service.chat(body))

@@ -1,102 +1,127 @@
 """One served model: what the routes call."""
 
-import time
-import uuid
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from proctor_runtime.engine.protocol import Completion, EngineInfo, GenerateRequest
-from proctor_runtime.openai import convert
-from proctor_runtime.openai.errors import UnknownModelError
-from proctor_runtime.openai.schema import ChatCompletionRequest, CompletionRequest
-from proctor_runtime.tokenizer import Tokenizer
+from proctor_runtime.engine.protocol import GenerateRequest
+from proctor_runtime.openai.answer import Envelope, ServedModel, usage_of
+from proctor_runtime.openai.chat import ChatPlan, chat_answer, plan_chat
+from proctor_runtime.openai.completions import CompletionPlan, completion_answer, plan_completion
+from proctor_runtime.openai.requests import InvalidRequestError, check_request
+from proctor_runtime.openai.schema.chat import ChatCompletionRequest
+from proctor_runtime.openai.schema.completion import CompletionRequest
+from proctor_runtime.openai.streams import ChatStream, ChoiceStream, CompletionStream
 from proctor_runtime.transports.protocol import Transport
+
+Request = TypeVar("Request")
+Plan = TypeVar("Plan")
+
+LONG_TEXT = 20_000
+"""Characters; to tokenize so many takes as long as a step of the engine."""
+
+
+class UnknownModelError(Exception):
+    """The request names a model that is not served here."""
+
+    def __init__(self, name: str, served: str) -> None:
+        super().__init__(f"the model {name!r:.200} does not exist; served here: {served!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A model, its tokenizer, and the way to it."""
+    """A model and the way to it."""
 
-    name: str
+    model: ServedModel
     transport: Transport
-    tokenizer: Tokenizer
-    info: EngineInfo
-    max_batch_size: int
-    checkpoint_digest: str
+    most_choices: int = 4096
+    """Of one request: what could never be queued at once is refused for good."""
 
     async def complete(self, request: CompletionRequest) -> dict[str, Any]:
         """Answer a text completion."""
-        self._check_model(request.model)
-        prompts = convert.prompts_of(request, self.tokenizer)
-        requests = convert.completion_requests(request, prompts, self.tokenizer.eos_id)
-        if not requests:
-            raise convert.InvalidRequestError("the request has no prompt")
-        completions = await self._generate(requests)
-        choices = [
-            convert.completion_choice(i, request, asked.prompt, completion, self.tokenizer)
-            for i, (asked, completion) in enumerate(zip(requests, completions, strict=True))
-        ]
-        usage = convert.usage_of(prompts, completions)
-        return self._envelope("cmpl", "text_completion", choices, usage)
+        plan = await self._plan_completion(request)
+        envelope = Envelope.new("cmpl", "text_completion", self.model.name)
+        return completion_answer(plan, await self.transport.generate(plan.asked), envelope)
 
     async def chat(self, request: ChatCompletionRequest) -> dict[str, Any]:
         """Answer a conversation's next turn."""
-        self._check_model(request.model)
-        text = self.tokenizer.render_chat(convert.template_messages(request.messages))
-        # The template writes the special tokens itself.
-        prompt = self.tokenizer.encode(text, add_special_tokens=False)
-        wanted = request.max_completion_tokens or request.max_tokens
-        new = wanted or max(self.info.max_sequence_length - len(prompt), 1)
-        requests = convert.chat_requests(request, prompt, new, self.tokenizer.eos_id)
-        completions = await self._generate(requests)
-        choices = [
-            convert.chat_choice(i, request, completion, self.tokenizer)
-            for i, completion in enumerate(completions)
-        ]
-        usage = convert.usage_of([prompt], completions)
-        return self._envelope("chatcmpl", "chat.completion", choices, usage)
+        plan = await self._plan_chat(request)
+        envelope = Envelope.new("chatcmpl", "chat.completion", self.model.name)
+        return chat_answer(plan, await self.transport.generate(plan.asked), envelope)
 
-    async def _generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
-        for request in requests:
-            convert.check_prompt(
-                request.prompt,
-                request.max_new_tokens,
-                longest=self.info.max_sequence_length,
-                vocabulary=self.info.vocab_size,
+    async def stream_completion(self, request: CompletionRequest) -> AsyncGenerator[dict[str, Any]]:
+        """Answer a text completion chunk by chunk."""
+        plan = await self._plan_completion(request)
+        envelope = Envelope.new("cmpl", "text_completion", self.model.name)
+        choices = [CompletionStream(plan, index) for index in range(len(plan.asked))]
+        # The last chunk has it, and then all others say so.
+        fields = {"usage": None} if request.include_usage else {}
+        async for choice in self._stream(plan.asked, choices):
+            yield envelope.around([choice], **fields)
+        if request.include_usage:
+            usage = usage_of([p.ids for p in plan.prompts], sum(c.made for c in choices))
+            yield envelope.around([], usage=usage)
+
+    async def stream_chat(self, request: ChatCompletionRequest) -> AsyncGenerator[dict[str, Any]]:
+        """Answer a conversation's next turn chunk by chunk."""
+        plan = await self._plan_chat(request)
+        envelope = Envelope.new("chatcmpl", "chat.completion.chunk", self.model.name)
+        choices = [ChatStream(plan, index) for index in range(len(plan.asked))]
+        fields = {"usage": None} if request.include_usage else {}
+        async for choice in self._stream(plan.asked, choices):
+            yield envelope.around([choice], **fields)
+        if request.include_usage:
+            usage = usage_of([plan.prompt], sum(c.made for c in choices))
+            yield envelope.around([], usage=usage)
+
+    async def _stream(
+        self, asked: Sequence[GenerateRequest], choices: Sequence[ChoiceStream]
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Yield what the choices have to say, until all are finished."""
+        async with self.transport.stream(asked) as arrivals:
+            async for events in arrivals:
+                for index, event in events:
+                    for choice in choices[index].accept(event):
+                        yield choice
+                if all(choice.finished for choice in choices):
+                    return
+
+    async def _plan_completion(self, request: CompletionRequest) -> CompletionPlan:
+        self._check_model(request.model)
+        texts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
+        length = sum(len(text) for text in texts if isinstance(text, str))
+        plan = await aside(length, plan_completion, request, self.model)
+        self._check(plan.asked)
+        return plan
+
+    async def _plan_chat(self, request: ChatCompletionRequest) -> ChatPlan:
+        self._check_model(request.model)
+        length = sum(len(str(message.content)) for message in request.messages)
+        plan = await aside(length, plan_chat, request, self.model)
+        self._check(plan.asked)
+        return plan
+
+    def _check(self, asked: Sequence[GenerateRequest]) -> None:
+        """Refuse what the engine could never do."""
+        if len(asked) > self.most_choices:
+            raise InvalidRequestError(
+                f"the request has {len(asked)} choices, prompts times n or best_of, but "
+                f"{self.most_choices} is the most that may wait here: send several requests"
             )
-        return await self.transport.generate(requests)
+        # The copies of a prompt share it.
+        for one in {id(one.prompt): one for one in asked}.values():
+            check_request(one, self.model.info)
 
     def _check_model(self, name: str) -> None:
-        if name != self.name:
-            raise UnknownModelError(name, self.name)
+        if name != self.model.name:
+            raise UnknownModelError(name, self.model.name)
 
-    def _envelope(
-        self, prefix: str, kind: str, choices: list[dict[str, Any]], usage: dict[str, int]
-    ) -> dict[str, Any]:
-        return {
-            "id": f"{prefix}-{uuid.uuid4().hex}",
-            "object": kind,
-            "created": int(time.time()),
-            "model": self.name,
-            "choices": choices,
-            "usage": usage,
-        }
 
-    def describe(self) -> dict[str, Any]:
-        """Return the effective configuration, as the operator puts it into the status."""
-        return {
-            "servedModelName": self.name,
-            "engine": self.info.engine,
-            "transport": self.transport.name,
-            "device": self.info.device,
-            "dtype": self.info.dtype,
-            "tensorParallel": self.info.tensor_parallel,
-            "pipelineParallel": self.info.pipeline_parallel,
-            "maxBatchSize": self.max_batch_size,
-            "maxSequenceLength": self.info.max_sequence_length,
-            "numLayers": self.info.num_layers,
-            "hiddenSize": self.info.hidden_size,
-            "vocabSize": self.info.vocab_size,
-            "checkpointDigest": self.checkpoint_digest,
-        }
+async def aside(
+    length: int, make: Callable[[Request, ServedModel], Plan], request: Request, model: ServedModel
+) -> Plan:
+    """Make a plan; of a long text in a thread, so that nobody's stream waits for it."""
+    if length > LONG_TEXT:
+        return await asyncio.to_thread(make, request, model)
+    return make(request, model)

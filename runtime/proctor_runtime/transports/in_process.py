@@ -1,24 +1,42 @@
-"""The shortest way: straight into the batcher of the same process."""
+"""The shortest way: straight into the engine's queue in the same process."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.protocol import Completion, GenerateRequest
+from proctor_runtime.transports.inbox import (
+    Inbox,
+    cancel_all,
+    completions_of,
+    events_of,
+    submit_all,
+)
+from proctor_runtime.transports.protocol import EngineQueue, Events
 
 
 class InProcessTransport:
-    """Submits to the batcher and awaits its futures."""
+    """Submits to the queue and awaits its futures."""
 
     name = "in-process"
 
-    def __init__(self, batcher: Batcher) -> None:
-        self._batcher = batcher
+    def __init__(self, queue: EngineQueue) -> None:
+        self._queue = queue
 
     async def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
         """Answer the requests, in their order."""
-        futures = [self._batcher.submit(request) for request in requests]
-        return list(await asyncio.gather(*map(asyncio.wrap_future, futures)))
+        return await completions_of(self._queue, requests)
+
+    @asynccontextmanager
+    async def stream(
+        self, requests: Sequence[GenerateRequest]
+    ) -> AsyncIterator[AsyncIterator[Events]]:
+        """Tell what happens to the requests as it happens."""
+        inbox = Inbox()
+        futures = submit_all(self._queue, requests, inbox)
+        try:
+            yield events_of(inbox, len(requests))
+        finally:
+            cancel_all(futures)
 
     async def is_ready(self) -> bool:
         """Nothing stands between."""

@@ -1,18 +1,44 @@
-"""The seam between the HTTP front and the engine."""
+"""The seams between the HTTP front and the engine."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from proctor_runtime.engine.protocol import Completion, GenerateRequest
+from proctor_runtime.engine.batcher import OnEvent, nobody_listens
+from proctor_runtime.engine.protocol import Completion, GenerateRequest, TokenEvent
+
+Events = Sequence[tuple[int, TokenEvent]]
+"""What happened to which of the requests, by their index."""
+
+
+class EngineQueue(Protocol):
+    """The engine's end: what `Batcher` is."""
+
+    def submit(
+        self, request: GenerateRequest, on_event: OnEvent = nobody_listens
+    ) -> "Future[Completion]":
+        """Queue a request; cancelling the future ends it."""
+        ...
 
 
 class Transport(Protocol):
-    """Carries requests to the batcher and completions back."""
+    """Carries requests to the engine and answers back.
+
+    Whoever stops waiting, by being cancelled or by leaving a stream, ends the requests. Raises
+    `QueueFullError`, `RequestTooLargeError` and `EngineDeadError` as the engine does.
+    """
 
     name: str
 
     async def generate(self, requests: Sequence[GenerateRequest]) -> list[Completion]:
         """Answer the requests, in their order."""
+        ...
+
+    def stream(
+        self, requests: Sequence[GenerateRequest]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Events]]:
+        """Tell what happens to the requests as it happens, until each has finished."""
         ...
 
     async def is_ready(self) -> bool:

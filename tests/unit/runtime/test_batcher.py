@@ -1,22 +1,25 @@
 import threading
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from proctor_runtime.engine.batcher import Batcher, Limits, Pending, found_stop, take_batch
-from proctor_runtime.engine.fake import FakeDecoding, FakeEngine
+from proctor_runtime.engine.batcher import Batcher
+from proctor_runtime.engine.fake import CAPACITY, FakeEngine
 from proctor_runtime.engine.protocol import (
     EngineDeadError,
+    EngineStats,
     GenerateRequest,
+    QueueFullError,
+    RequestTooLargeError,
     Sampling,
     ScoredToken,
+    ScoredTokens,
+    TokenEvent,
 )
+from proctor_runtime.engine.scheduling.step import RowResult, Step
+from proctor_runtime.engine.stops import found_stop
 
 
 def request(length: int = 4, new: int = 3, **fields: Any) -> GenerateRequest:
@@ -27,10 +30,6 @@ def scoring(length: int = 4) -> GenerateRequest:
     return request(length, new=1, prompt_logprobs=True, top_logprobs=1)
 
 
-def pending(asked: GenerateRequest) -> Pending:
-    return Pending(asked, Future())
-
-
 def text_of(tokens: Sequence[int]) -> str:
     return "".join(map(chr, tokens))
 
@@ -39,35 +38,6 @@ def running(engine: FakeEngine | None = None, **options: Any) -> Batcher:
     batcher = Batcher(engine or FakeEngine(), decode=text_of, **options)
     batcher.start()
     return batcher
-
-
-requests = st.builds(
-    lambda length, is_scoring: scoring(length) if is_scoring else request(length),
-    st.integers(1, 50),
-    st.booleans(),
-)
-
-
-@given(st.lists(requests, max_size=40), st.integers(1, 8), st.integers(1, 200))
-def test_batches_hold_everybody_once_and_keep_their_limits(
-    asked: list[GenerateRequest], most: int, tokens: int
-) -> None:
-    limits = Limits(requests=most, tokens=tokens)
-    queue = deque(pending(one) for one in asked)
-    waiting = list(queue)
-    seen: list[Pending] = []
-    while queue:
-        oldest = queue[0]
-        batch = take_batch(queue, limits)
-        assert batch[0] is oldest
-        assert len(batch) <= most
-        longest = max(len(p.request.prompt) + p.request.max_new_tokens for p in batch)
-        assert len(batch) == 1 or len(batch) * longest <= tokens
-        assert len({p.request.is_scoring for p in batch}) == 1
-        places = [next(i for i, w in enumerate(waiting) if w is p) for p in batch]
-        assert all(a < b for a, b in pairwise(places))
-        seen += batch
-    assert sorted(map(id, seen)) == sorted(map(id, waiting))
 
 
 def test_concurrent_requests_share_a_batch() -> None:
@@ -136,8 +106,7 @@ def test_found_stop_looks_at_the_newest_tokens_only() -> None:
         decoded.append(len(tokens))
         return text_of(tokens)
 
-    tokens = [ScoredToken(ord("x"), 0.0)] * 500
-    assert not found_stop(tokens, ("yz",), decode)
+    assert not found_stop([ord("x")] * 500, ("yz",), decode)
     assert decoded == [4 * 2 + 16]
 
 
@@ -146,10 +115,10 @@ class BrokenEngine(FakeEngine):
         super().__init__()
         self.error: Exception | None = error
 
-    def start(self, batch: Sequence[GenerateRequest]) -> FakeDecoding:
+    def execute(self, step: Step) -> list[RowResult]:
         if self.error:
             raise self.error
-        return super().start(batch)
+        return super().execute(step)
 
 
 def test_a_failed_batch_fails_its_requests_and_the_next_is_served() -> None:
@@ -190,10 +159,101 @@ def test_closing_drains_the_queue_and_refuses_more() -> None:
 
 
 def test_a_cancelled_request_is_dropped() -> None:
-    engine = FakeEngine(step_seconds=0.05)
+    engine = FakeEngine(step_seconds=0.05, capacity=replace(CAPACITY, sequences=1))
     batcher = running(engine)
     batcher.submit(request())
     cancelled = batcher.submit(scoring())
     assert cancelled.cancel()
     batcher.close()
-    assert sum(engine.batch_sizes) == 1
+    assert engine.batch_sizes == [1, 1, 1]
+
+
+def test_what_a_request_wants_too_much_is_refused_at_once() -> None:
+    batcher = Batcher(FakeEngine(), decode=text_of)
+    with pytest.raises(RequestTooLargeError, match="16384"):
+        batcher.submit(request(new=20_000))
+
+
+def test_who_listens_badly_harms_nobody_else() -> None:
+    batcher = running(FakeEngine(step_seconds=0.02))
+
+    def raising(_: TokenEvent) -> None:
+        raise ConnectionError("hung up")
+
+    good = batcher.submit(request(new=5))
+    bad = batcher.submit(request(new=5), raising)
+    with pytest.raises(ConnectionError, match="hung up"):
+        bad.result(5)
+    assert len(good.result(5).tokens) == 5
+    batcher.close()
+    assert batcher.stats().running == 0
+
+
+def test_every_token_is_told_as_it_is_made() -> None:
+    batcher = running()
+    events: list[TokenEvent] = []
+    completion = batcher.submit(request(new=3), events.append).result(5)
+    assert [event.token for event in events] == list(completion.tokens)
+    assert [event.finish for event in events] == [None, None, "length"]
+    batcher.close()
+
+
+def test_a_running_request_can_be_cancelled() -> None:
+    batcher = running(FakeEngine(step_seconds=0.01, max_sequence_length=10_000))
+    begun = threading.Event()
+    told = 0
+
+    def on_event(_: TokenEvent) -> None:
+        nonlocal told
+        told += 1
+        begun.set()
+
+    future = batcher.submit(request(new=9_000), on_event)
+    assert begun.wait(5)
+    assert future.cancel()
+    batcher.close()
+    assert told < 1000
+
+
+def test_a_full_queue_refuses() -> None:
+    batcher = Batcher(FakeEngine(), decode=text_of, max_waiting=2)
+    for _ in range(2):
+        batcher.submit(request())
+    with pytest.raises(QueueFullError, match="2 requests are waiting, and 2 may"):
+        batcher.submit(request())
+    assert batcher.stats().waiting == 2
+    batcher.start()
+    batcher.close()
+    assert batcher.stats() == EngineStats(
+        prompt_tokens=8, generation_tokens=6, prefix_cache_queries=8, prefix_cache_hits=3
+    )
+
+
+def test_a_completion_says_which_stop_it_met() -> None:
+    batcher = running()
+    start = ord("a") - 1
+    by_text = GenerateRequest(prompt=(start,), max_new_tokens=50, stop_texts=("zz", "cd"))
+    by_id = GenerateRequest(prompt=(start,), max_new_tokens=50, stop_ids=(ord("c"),))
+    assert batcher.submit(by_text).result(5).stop == "cd"
+    assert batcher.submit(by_id).result(5).stop == ord("c")
+    batcher.close()
+
+
+def test_nothing_stops_a_request_before_its_least_length() -> None:
+    batcher = running()
+    start = ord("a") - 1
+    asked = GenerateRequest(
+        prompt=(start,), max_new_tokens=9, min_new_tokens=4, stop_texts=("c",), stop_ids=(98,)
+    )
+    completion = batcher.submit(asked).result(5)
+    assert text_of(completion.tokens.tokens) == "acdefghij"
+    assert completion.finish == "length"
+    batcher.close()
+
+
+def test_columns_are_a_sequence_of_scored_tokens() -> None:
+    rows = [ScoredToken(1, None), ScoredToken(2, -0.5, ((2, -0.5), (3, -1.0)))]
+    columns = ScoredTokens.of(rows)
+    assert list(columns) == rows
+    assert list(columns[1:]) == rows[1:]
+    assert columns.logprobs == (None, -0.5)

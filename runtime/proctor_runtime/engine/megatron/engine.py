@@ -1,31 +1,56 @@
 """The engine itself: a model over its ranks, behind the `Engine` protocol."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from proctor_runtime.engine.megatron import followers
-from proctor_runtime.engine.megatron.decoding import MegatronDecoding
+from proctor_runtime.engine.megatron.config import ModelConfig
+from proctor_runtime.engine.megatron.executor import Executor
 from proctor_runtime.engine.megatron.forward import Forward
+from proctor_runtime.engine.megatron.kv_store import (
+    BLOCK_TOKENS,
+    KvStore,
+    count_blocks,
+    slot_bytes,
+)
 from proctor_runtime.engine.megatron.model import build_model, device
 from proctor_runtime.engine.megatron.ranks import Ranks, leave
 from proctor_runtime.engine.megatron.source import ModelSource
-from proctor_runtime.engine.protocol import (
-    EngineDeadError,
-    EngineInfo,
-    GenerateRequest,
-    TokenEvent,
-)
+from proctor_runtime.engine.protocol import EngineDeadError, EngineInfo, Feature
+from proctor_runtime.engine.scheduling.scheduler import Capacity
+from proctor_runtime.engine.scheduling.step import RowResult, Step
 
 
-def load_forward(source: ModelSource) -> Forward:
-    """Build and fill this rank's share of the model."""
+def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
+    """Build and fill this rank's share of the model, and its KV store."""
     config = source.read_config()
     model = build_model(config, dtype=getattr(torch, source.dtype), initialize=False)
     source.load(model)
-    return Forward(model, config, device())
+    forward = Forward(model, config, device())
+    return Executor(forward, make_store(source, config, forward, ranks))
+
+
+def make_store(source: ModelSource, config: ModelConfig, forward: Forward, ranks: Ranks) -> KvStore:
+    """Make a KV store of as many slots as every rank has room for."""
+    dtype = getattr(torch, source.dtype)
+    size = slot_bytes(config, dtype, tensor=source.tensor, pipeline=source.pipeline)
+    longest = min(source.max_sequence_length, config.max_position_embeddings)
+    blocks = ranks.least(count_blocks(source.options, longest, size, free_bytes(forward.device)))
+    return KvStore(
+        layers=len(forward.layers),
+        groups=forward.layers[0].attention.groups,
+        slots=blocks * BLOCK_TOKENS,
+        channels=config.kv_channels,
+        dtype=dtype,
+        device=forward.device,
+    )
+
+
+def free_bytes(where: torch.device) -> int | None:
+    """Return a GPU's free memory; None for a CPU's, which others use too."""
+    return torch.cuda.mem_get_info(where)[0] if where.type == "cuda" else None
 
 
 class MegatronEngine:
@@ -40,7 +65,7 @@ class MegatronEngine:
         self._followers = followers.spawn(source, store.port, on_death)
         try:
             self._ranks = Ranks.join(0, tensor=source.tensor, pipeline=source.pipeline, store=store)
-            self._forward = load_forward(source)
+            self._executor = load_executor(source, self._ranks)
         except BaseException:
             self._followers.kill()
             leave()
@@ -49,27 +74,55 @@ class MegatronEngine:
     @property
     def info(self) -> EngineInfo:
         """Describe the model as it is served."""
-        config = self._forward.config
+        config, slots = self._executor.forward.config, self._executor.store.tensor.shape[3]
+        store, options = self._executor.store.tensor, self.source.options
         return EngineInfo(
             engine="megatron-core",
-            device=str(self._forward.device),
+            device=str(self._executor.forward.device),
             dtype=self.source.dtype,
             tensor_parallel=self.source.tensor,
             pipeline_parallel=self.source.pipeline,
             max_sequence_length=min(
-                self.source.max_sequence_length, config.max_position_embeddings
+                self.source.max_sequence_length, config.max_position_embeddings, slots
             ),
             num_layers=config.num_layers,
             hidden_size=config.hidden_size,
             vocab_size=config.vocab_size,
+            kv_cache_blocks=slots // BLOCK_TOKENS,
+            kv_cache_block_tokens=BLOCK_TOKENS,
+            kv_cache_bytes=store.numel() * store.element_size(),
+            prefix_caching=asked(options.prefix_caching, "prefixCaching"),
+            chunked_prefill=asked(options.chunked_prefill, "chunkedPrefill"),
+            cuda_graphs=Feature(on=False, reason="the model is on a CPU"),
+            flash_decode=Feature(on=False, reason="the model is on a CPU"),
         )
 
-    def start(self, batch: Sequence[GenerateRequest]) -> "LedDecoding":
-        """Begin a batch on every rank."""
-        if self._forward.device.type == "cuda":
-            torch.cuda.set_device(self._forward.device)  # current per thread, and this is another
-        self._ranks.agree(batch)
-        return LedDecoding(MegatronDecoding(self._forward, self._ranks, batch))
+    @property
+    def capacity(self) -> Capacity:
+        """Tell what steps may hold."""
+        options = self.source.options
+        return Capacity(
+            blocks=self._executor.store.tensor.shape[3] // BLOCK_TOKENS,
+            block_tokens=BLOCK_TOKENS,
+            sequences=options.max_batch_size,
+            step_tokens=options.step_tokens,
+            prefix_caching=options.prefix_caching,
+            chunked_prefill=options.chunked_prefill,
+        )
+
+    def execute(self, step: Step) -> list[RowResult]:
+        """Compute a step on every rank."""
+        where = self._executor.forward.device
+        if where.type == "cuda":
+            torch.cuda.set_device(where)  # current per thread, and this is another
+        try:
+            self._ranks.agree(step)
+            return self._ranks.share(self._executor.execute(step))
+        except Exception as error:
+            if self._ranks.size == 1:
+                raise
+            # Once ranks have lost step with each other, all are lost.
+            raise EngineDeadError(f"a rank of the model failed: {error}") from error
 
     def close(self) -> None:
         """Send the other ranks home."""
@@ -80,21 +133,6 @@ class MegatronEngine:
         leave()
 
 
-@dataclass
-class LedDecoding:
-    """A batch seen from rank 0: once ranks have lost step with each other, all are lost."""
-
-    decoding: MegatronDecoding
-
-    def stop(self, index: int) -> None:
-        """Stop one request."""
-        self.decoding.stop(index)
-
-    def __iter__(self) -> Iterator[Sequence[TokenEvent]]:
-        """Step the batch."""
-        try:
-            yield from self.decoding
-        except Exception as error:
-            if self.decoding.ranks.size == 1:
-                raise
-            raise EngineDeadError(f"a rank of the model failed: {error}") from error
+def asked(on: bool, setting: str) -> Feature:
+    """Describe a feature that is in effect if it was asked for."""
+    return Feature(on=on, reason="" if on else f"engine.{setting} is false")

@@ -11,7 +11,8 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from proctor_crds.wire import EXIT_REJECTED
-from proctor_runtime.engine.protocol import EngineDeadError, GenerateRequest
+from proctor_runtime.engine.protocol import EngineDeadError
+from proctor_runtime.engine.scheduling.step import Step
 from proctor_runtime.failure import RejectedError
 
 if TYPE_CHECKING:
@@ -89,18 +90,16 @@ def die_with_parent() -> None:
 
 
 def repeat(source: "ModelSource", rank: int, port: int) -> None:
-    """Run every batch that rank 0 runs."""
+    """Compute every step that rank 0 computes."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # noqa: PLC0415 - slow
 
-    from proctor_runtime.engine.megatron.decoding import MegatronDecoding  # noqa: PLC0415
-    from proctor_runtime.engine.megatron.engine import load_forward  # noqa: PLC0415
+    from proctor_runtime.engine.megatron.engine import load_executor  # noqa: PLC0415
     from proctor_runtime.engine.megatron.ranks import Ranks, leave  # noqa: PLC0415
 
     store = TCPStore("127.0.0.1", port, source.ranks, is_master=False)
     ranks = Ranks.join(rank, tensor=source.tensor, pipeline=source.pipeline, store=store)
-    forward = load_forward(source)
-    nothing: Sequence[GenerateRequest] | None = None
-    while batch := ranks.agree(nothing):
-        for _ in MegatronDecoding(forward, ranks, batch):
-            pass
+    executor = load_executor(source, ranks)
+    nothing: Step | None = None
+    while step := ranks.agree(nothing):
+        ranks.share(executor.execute(step))
     leave()

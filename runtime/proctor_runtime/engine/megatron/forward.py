@@ -1,54 +1,78 @@
-"""One forward pass over this rank's share of the model, through the pipeline's stages."""
+"""One step's pass over this rank's share of the model, through the pipeline's stages."""
 
+from functools import partial
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from megatron.core import parallel_state
-from megatron.core.inference.contexts import StaticInferenceContext
+from megatron.core.tensor_parallel import gather_from_tensor_model_parallel_region
+from torch.nn import functional
 
 from proctor_runtime.engine.megatron.config import ModelConfig
+from proctor_runtime.engine.megatron.kv_store import KvStore
+from proctor_runtime.engine.megatron.layer import Layer, RotaryTable, norm_of
+from proctor_runtime.engine.megatron.packing import Packed
+from proctor_runtime.engine.megatron.segments import SegmentAttention
 
 
 class Forward:
-    """Runs the model; the last stage's ranks get logits, the others None."""
+    """Runs packed steps; the last stage's ranks get hidden states, the others None."""
 
     def __init__(self, model: Any, config: ModelConfig, device: torch.device) -> None:
         self.model = model
         self.config = config
         self.device = device
-        self._dtype = model.config.params_dtype
+        self.layers = [Layer(layer) for layer in model.decoder.layers]
+        self.rotary = RotaryTable(model, config.max_position_embeddings)
         self._is_first = parallel_state.is_pipeline_first_stage()
         self._is_last = parallel_state.is_pipeline_last_stage()
+        self._ways = parallel_state.get_tensor_model_parallel_world_size()
+        if self._is_last:
+            self._norm = norm_of(model.decoder.final_layernorm)
+            self._head, self._head_bias = head_of(model)
 
-    @torch.inference_mode()
-    def __call__(
-        self,
-        ids: torch.Tensor,
-        positions: torch.Tensor,
-        mask: torch.Tensor | None,
-        cache: StaticInferenceContext | None = None,
-    ) -> torch.Tensor | None:
-        """Return float32 logits ``[batch, length, vocabulary]``, or the last position's only.
+    def __call__(self, packed: Packed, store: KvStore) -> torch.Tensor | None:
+        """Return hidden states ``[tokens, hidden]``, in the packed order."""
+        hidden = self._embed(packed) if self._is_first else self._receive(len(packed.ids))
+        rotary = self.rotary.at(packed.positions)
+        attention = SegmentAttention(packed, self.layers[0].attention.scale)
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden, rotary, partial(attention, layer=store.layer(number)))
+        if self._is_last:
+            return hidden
+        dist.send(hidden.contiguous(), parallel_state.get_pipeline_model_parallel_next_rank())
+        return None
 
-        Which, the cache's ``materialize_only_last_token_logits`` says. The cache is moved on.
-        """
-        self._receive(*ids.shape)
-        out = self.model(ids, positions, mask, inference_context=cache, runtime_gather_output=True)
-        if cache is not None:
-            cache.sequence_len_offset += ids.shape[1]
-        if not self._is_last:
-            dist.send(out.contiguous(), parallel_state.get_pipeline_model_parallel_next_rank())
-            return None
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return float32 ``[tokens, vocabulary]``; all ranks of the last stage take part."""
+        logits = functional.linear(self._norm(hidden), self._head, self._head_bias)
+        if self._ways > 1:
+            logits = gather_from_tensor_model_parallel_region(logits)
         # Rows that only pad the vocabulary are no tokens: they take no probability.
-        logits: torch.Tensor = out[..., : self.config.vocab_size].float()
-        return logits
+        return logits[:, : self.config.vocab_size].float()
 
-    def _receive(self, batch: int, length: int) -> None:
+    def _embed(self, packed: Packed) -> torch.Tensor:
+        embedding = self.model.embedding
+        if self._ways > 1:
+            hidden: torch.Tensor = embedding.word_embeddings(packed.ids)
+        else:
+            hidden = functional.embedding(packed.ids, embedding.word_embeddings.weight)
+        if embedding.add_position_embedding:
+            hidden = hidden + embedding.position_embeddings(packed.positions)
+        return hidden
+
+    def _receive(self, tokens: int) -> torch.Tensor:
         """Take over the previous stage's activations."""
-        if self._is_first:
-            return
-        shape = (length, batch, self.config.hidden_size)
-        activations = torch.empty(shape, dtype=self._dtype, device=self.device)
-        dist.recv(activations, parallel_state.get_pipeline_model_parallel_prev_rank())
-        self.model.set_input_tensor(activations)
+        shape = (tokens, self.config.hidden_size)
+        hidden = torch.empty(shape, dtype=self.model.config.params_dtype, device=self.device)
+        dist.recv(hidden, parallel_state.get_pipeline_model_parallel_prev_rank())
+        return hidden
+
+
+def head_of(model: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return the output layer's weight, which may be the embedding's, and its bias."""
+    layer = model.output_layer
+    if model.share_embeddings_and_output_weights:
+        return model.shared_embedding_or_output_weight(), layer.bias
+    return layer.weight, layer.bias

@@ -1,7 +1,7 @@
 """The processes that a model is split over, and how they keep in step.
 
 Rank 0 serves; every other rank repeats what rank 0 runs. Activations travel by NCCL between GPUs
-and by gloo between CPUs; batches and tokens are small and travel by a gloo group of their own.
+and by gloo between CPUs; steps and their results are small and travel by a gloo group of their own.
 """
 
 import os
@@ -16,7 +16,7 @@ from torch.distributed.distributed_c10d import Store
 
 from proctor_runtime.engine.megatron import cpu
 
-# An idle model waits for its next batch as long as it takes; a rank that dies is noticed by its
+# An idle model waits for its next step as long as it takes; a rank that dies is noticed by its
 # parent (followers.py) and by its broken connections, not by a clock.
 PATIENCE = timedelta(days=365)
 
@@ -59,6 +59,13 @@ class Ranks:
         """Give every rank what rank 0 has."""
         agreed: Shared = self._broadcast(value, 0)
         return agreed
+
+    def least(self, value: int) -> int:
+        """Return the least of what the ranks have."""
+        found = torch.tensor([value])
+        if self.size > 1:
+            dist.all_reduce(found, dist.ReduceOp.MIN, group=self.control)
+        return int(found)
 
     def _broadcast(self, value: Any, source: int) -> Any:
         if self.size == 1:

@@ -1,35 +1,41 @@
-"""Log-probabilities from logits, without building the whole log-softmax."""
+"""Log-probabilities from logits, of as many positions at a time as memory allows."""
 
 from collections.abc import Sequence
 
 import torch
 
-from proctor_runtime.engine.protocol import ScoredToken
+from proctor_runtime.engine.scheduling.step import Scores
+
+LOGIT_BUDGET = 1 << 21
+"""Logits in one piece: in float32 8 MiB, which caches hold."""
 
 
-def score_tokens(
-    logits: torch.Tensor, tokens: torch.Tensor, tops: Sequence[int]
-) -> list[list[ScoredToken]]:
-    """Score ``[batch, length]`` tokens by ``[batch, length, vocabulary]`` logits.
+def score_tokens(logits: torch.Tensor, tokens: torch.Tensor, top: int) -> Scores:
+    """Score ``[length]`` tokens by ``[length, vocabulary]`` logits, with `top` alternatives each.
 
-    The realised token's and its alternatives' values come from the same two operations on the same
-    logits, so a greedy token's equals the best alternative's to the last bit. `tops` says how many
-    alternatives each row wants.
+    The realised token's and its alternatives' values are read from one log-softmax, so a greedy
+    token's equals the best alternative's to the last bit.
     """
-    normalizer = logits.logsumexp(-1, keepdim=True)
-    realised = (logits.gather(-1, tokens[..., None]) - normalizer)[..., 0].tolist()
-    most = max(tops, default=0)
-    if most == 0:
-        return [
-            [ScoredToken(t, lp) for t, lp in zip(row, lps, strict=True)]
-            for row, lps in zip(tokens.tolist(), realised, strict=True)
-        ]
-    best = logits.topk(min(most, logits.shape[-1]), -1)
-    values, indices = (best.values - normalizer).tolist(), best.indices.tolist()
-    return [
-        [
-            ScoredToken(token, logprob, tuple(zip(ids[:top], lps[:top], strict=True)))
-            for token, logprob, ids, lps in zip(*row, strict=True)
-        ]
-        for top, *row in zip(tops, tokens.tolist(), realised, indices, values, strict=True)
-    ]
+    logprobs = logits.log_softmax(-1)
+    realised = logprobs.gather(-1, tokens[:, None])[:, 0].tolist()
+    if not top:
+        return Scores(realised, [[]] * len(realised), [[]] * len(realised))
+    best = likeliest(logits, min(top, logits.shape[-1]))
+    return Scores(realised, best.tolist(), logprobs.gather(-1, best).tolist())
+
+
+def likeliest(logits: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the `count` likeliest tokens of each row, likeliest first."""
+    if count == 1:
+        return logits.argmax(-1, keepdim=True)
+    return logits.topk(count, -1).indices
+
+
+def join(pieces: Sequence[Scores]) -> Scores:
+    """Put pieces together again."""
+    if len(pieces) == 1:
+        return pieces[0]
+    whole = Scores.empty()
+    for piece in pieces:
+        whole.extend(piece, 0, len(piece.logprobs))
+    return whole

@@ -1,6 +1,6 @@
 """Which model to serve and how to split it: known, and checked, before anything slow begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from proctor_runtime.engine.megatron.config import (
     check_context,
     check_parallelism,
 )
+from proctor_runtime.engine.options import EngineOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class ModelSource:
     tensor: int = 1
     pipeline: int = 1
     max_sequence_length: int = 2048
+    options: EngineOptions = field(default_factory=EngineOptions)
 
     @property
     def ranks(self) -> int:

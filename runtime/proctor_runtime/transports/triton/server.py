@@ -1,29 +1,23 @@
-"""The Triton server beside this process, which pytriton runs: its settings, its start, its end."""
+"""The Triton server beside this process, which pytriton runs: its models, its start, its end."""
 
 import logging
 import os
 import sysconfig
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import Any
+from typing import Protocol, TypeVar
 
-import numpy as np
-from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
 from pytriton.triton import Triton, TritonConfig
 
 from proctor_runtime.settings import Addresses
+from proctor_runtime.transports.triton import engine_model, text_model
+from proctor_runtime.transports.triton.engine_model import EngineModel
+from proctor_runtime.transports.triton.text_model import TextModel
 
 logger = logging.getLogger(__name__)
-
-Infer = Callable[[Sequence[Any]], Awaitable[list[dict[str, np.ndarray[Any, Any]]]]]
-
-INSTANCES = 2
-"""While one instance's batch is in the engine, the other's waits: the engine is never idle."""
-
-QUEUE_DELAY_MICROSECONDS = 1000
 
 START_SECONDS = 300
 """Until then a start that failed is begun anew."""
@@ -31,7 +25,13 @@ START_SECONDS = 300
 SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (sockaddr_un.sun_path, less the final zero)."""
 
-LONGEST_SOCKET_NAME = 60
+LONGEST_NAME = 40
+"""Of Triton's model; long names make long socket paths."""
+
+TOKENS = "-tokens"
+"""Appended to the deployment's name: the model of token ids."""
+
+LONGEST_SOCKET_NAME = 60 + len(TOKENS)
 """What pytriton appends to the workspace: the model's name and a suffix."""
 
 HANDSHAKE = "get_config_from_handshake_server"
@@ -39,28 +39,32 @@ HANDSHAKE = "get_config_from_handshake_server"
 
 
 class TritonServer:
-    """One server process with one model, in a workspace of its own."""
+    """One server process with its two models, in a workspace of its own."""
 
     def __init__(
-        self, model_name: str, infer: Infer, addresses: Addresses, max_batch_size: int
+        self, model: str, engine: EngineModel, texts: TextModel, addresses: Addresses
     ) -> None:
         self._workspace = TemporaryDirectory(prefix="triton-", dir=socket_root())
         # pytriton insists on making the folder itself.
         workspace = Path(self._workspace.name, "w")
         self._triton = Triton(config=triton_config(addresses), workspace=workspace)
         self._triton.bind(
-            model_name=model_name,
-            infer_func=[infer] * INSTANCES,
-            inputs=[Tensor(name="request", dtype=bytes, shape=(1,))],
-            outputs=[Tensor(name="response", dtype=bytes, shape=(1,))],
-            config=ModelConfig(
-                max_batch_size=max_batch_size,
-                batcher=DynamicBatcher(max_queue_delay_microseconds=QUEUE_DELAY_MICROSECONDS),
-            ),
+            model_name=model,
+            infer_func=[texts.infer] * text_model.INSTANCES,
+            inputs=text_model.INPUTS,
+            outputs=text_model.OUTPUTS,
+            config=texts.config,
+        )
+        self._triton.bind(
+            model_name=model + TOKENS,
+            infer_func=engine.infer,
+            inputs=engine_model.INPUTS,
+            outputs=engine_model.OUTPUTS,
+            config=engine_model.CONFIG,
         )
 
     def run(self) -> None:
-        """Start the process and wait for its model."""
+        """Start the process and wait for its models."""
         self._triton.run()
 
     def stop(self) -> None:
@@ -78,7 +82,26 @@ class TritonServer:
         return str(process.logs()) if process else ""
 
 
-def started(make: Callable[[], TritonServer], seconds: float = START_SECONDS) -> TritonServer:
+class CanStart(Protocol):
+    """A server that is not started yet."""
+
+    def run(self) -> None:
+        """Start."""
+        ...
+
+    def stop(self) -> None:
+        """Clean up, started or not."""
+        ...
+
+    def log(self) -> str:
+        """Return what it has written, also after its end."""
+        ...
+
+
+Startable = TypeVar("Startable", bound=CanStart)
+
+
+def started(make: Callable[[], Startable], seconds: float = START_SECONDS) -> Startable:
     """Start a server that `make` makes; raise what went wrong if none starts in time.
 
     pytriton gives its processes one second to greet each other and has no setting for it. On a
@@ -91,7 +114,7 @@ def started(make: Callable[[], TritonServer], seconds: float = START_SECONDS) ->
     return server
 
 
-def run_once(server: TritonServer, *, final: bool) -> TritonServer | None:
+def run_once(server: Startable, *, final: bool) -> Startable | None:
     """Start the server; None if it was only too slow, unless this is the final attempt."""
     try:
         server.run()
@@ -102,6 +125,11 @@ def run_once(server: TritonServer, *, final: bool) -> TritonServer | None:
             raise
         return None
     return server
+
+
+def triton_name(model_name: str) -> str:
+    """Return a name that Triton's URLs and files can carry."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in model_name)[:LONGEST_NAME]
 
 
 def triton_config(addresses: Addresses) -> TritonConfig:
@@ -124,8 +152,8 @@ def socket_root() -> str:
 def prepare_environment() -> None:
     """Set what the server inherits from this process's environment."""
     share_libpython()
-    # Our rows are short texts. Without the store of shared memory, which is meant for tensors,
-    # there is one process less to start before the instances greet each other.
+    # Our messages are short. Without the store of shared memory, which is meant for tensors, there
+    # is one process less to start before the instances greet each other.
     os.environ.setdefault("PYTRITON_NO_TENSORSTORE", "1")
 
 

@@ -1,0 +1,65 @@
+"""Keys and values of one rank's layers, in slots of one token each."""
+
+from collections.abc import Sequence
+
+import torch
+
+from proctor_runtime.engine.megatron.config import ModelConfig
+from proctor_runtime.engine.options import EngineOptions
+
+BLOCK_TOKENS = 16
+
+CPU_DEFAULT_BYTES = 2 << 30
+CUDA_DEFAULT_SHARE = 0.8
+"""Of the memory that the weights leave free."""
+
+
+class KvStore:
+    """All slots of all layers, head by head: what lies in successive slots is read as it is."""
+
+    def __init__(  # noqa: PLR0913 - the five sizes of a tensor
+        self,
+        *,
+        layers: int,
+        groups: int,
+        slots: int,
+        channels: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        # Not touched before it is used, so that a CPU's memory is not either.
+        self.tensor = torch.empty(layers, 2, groups, slots, channels, dtype=dtype, device=device)
+
+    def layer(self, number: int) -> torch.Tensor:
+        """Return one layer's ``[2, groups, slots, channels]``: keys, then values."""
+        return self.tensor[number]
+
+
+def slot_bytes(config: ModelConfig, dtype: torch.dtype, *, tensor: int, pipeline: int) -> int:
+    """Return what one token takes in one rank's store."""
+    groups = max(1, config.num_query_groups // tensor)
+    layers = config.num_layers // pipeline
+    return layers * 2 * groups * config.kv_channels * dtype.itemsize
+
+
+def count_blocks(
+    options: EngineOptions, longest: int, bytes_per_slot: int, free_bytes: int | None
+) -> int:
+    """Return how many blocks the budget has room for; `free_bytes` is a GPU's, None on CPUs.
+
+    Without a budget it is what the largest batch of the longest sequences takes, or a bound.
+    """
+    block = bytes_per_slot * BLOCK_TOKENS
+    if options.kv_cache_gib is not None:
+        return max(1, int(options.kv_cache_gib * (1 << 30)) // block)
+    bound = CPU_DEFAULT_BYTES if free_bytes is None else int(free_bytes * CUDA_DEFAULT_SHARE)
+    wanted = options.max_batch_size * -(-longest // BLOCK_TOKENS)
+    return max(1, min(wanted, bound // block))
+
+
+def slots_of(segments: Sequence[tuple[int, int]]) -> list[int]:
+    """List the segments' slots."""
+    found: list[int] = []
+    for start, count in segments:
+        found.extend(range(start, start + count))
+    return found

@@ -1,0 +1,1 @@
+"""The requests of the OpenAI API and vLLM's additions to them."""
