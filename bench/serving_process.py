@@ -29,7 +29,7 @@ from proctor_runtime.openai.schema.completion import CompletionRequest
 from proctor_runtime.openai.service import Service
 from proctor_runtime.openai.traffic import Traffic
 from proctor_runtime.serve import load_engine
-from proctor_runtime.settings import parse
+from proctor_runtime.settings import Settings, parse
 from proctor_runtime.tokenizer import HuggingFaceTokenizer
 from proctor_runtime.transports.in_process import InProcessTransport
 from proctor_runtime.transports.protocol import Transport
@@ -45,6 +45,8 @@ def main(folder: Path) -> None:
         "--served-model-name=bench",
         "--max-sequence-length=1024",
     ])  # fmt: skip
+    if not isinstance(settings, Settings):
+        raise TypeError(settings)
     engine = load_engine(ModelSource(checkpoint=settings.checkpoint, max_sequence_length=1024))
     tokenizer = HuggingFaceTokenizer(settings.tokenizer)
     batcher = Batcher(engine, decode=tokenizer.decode)
