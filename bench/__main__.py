@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from bench import apply_to_job
+from bench import adapter, apply_to_job
 
-MODULES = (apply_to_job,)
+MODULES = (apply_to_job, adapter)
 HERE = Path(__file__).parent
 
 

@@ -1,4 +1,4 @@
-"""`python -m bench.adapter_store`: the answer log beside SQLite in the same role (ADR 10).
+"""`python -m bench.adapter_store`: the answer log beside SQLite in the same role (ADR 12).
 
 Both keep answers of 700 bytes by key, write a batch every 1,000 answers as the adapter does every
 half second, and are read back in random order after a restart. SQLite is used as well as it can be:

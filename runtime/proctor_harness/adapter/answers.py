@@ -2,7 +2,7 @@
 
 One JSON line an answer, raw as it was sent, beside the harness's artifacts. A line without an
 answer says that a stored one was given again in this session. The index in memory is a dictionary
-of slots, about 150 bytes an answer; docs/adr/0010-answer-log.md has the alternatives.
+of slots, about 150 bytes an answer; docs/adr/0012-an-answer-log.md has the alternatives.
 """
 
 import re
