@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from bench import apply_to_job, serving_layers
+from bench import adapter, apply_to_job, serving_layers
 
-MODULES = (apply_to_job, serving_layers)
+MODULES = (apply_to_job, adapter, serving_layers)
 HERE = Path(__file__).parent
 
 

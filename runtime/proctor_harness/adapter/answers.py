@@ -2,26 +2,57 @@
 
 One JSON line an answer, raw as it was sent, beside the harness's artifacts. A line without an
 answer says that a stored one was given again in this session. The index in memory is a dictionary
-of slots, about 150 bytes an answer; docs/adr/0010-answer-log.md has the alternatives.
+of slots, about 150 bytes an answer; docs/adr/0012-an-answer-log.md has the alternatives.
 """
 
-import base64
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from proctor_harness.adapter.content import Content, JsonObject, loads
+from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.disk import Journal
 from proctor_harness.adapter.messages import Headers, Origin, Response
 from proctor_harness.adapter.turns import Slot, Turns
 
-_encode = msgspec.json.Encoder().encode
 _LINE = re.compile(
     rb'(?P<lost>\x00*)\{"key":"(?P<key>[0-9a-f]{32})","turn":(?P<turn>\d+),"session":"(?P<session>[^"\\]*)"'
 )
+
+
+class Given(msgspec.Struct):
+    """A line without an answer; `_LINE` reads its beginning without parsing the rest."""
+
+    key: str
+    turn: int
+    session: str
+
+
+class Stored(Given, omit_defaults=True):
+    """A line with an answer."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: str | None = None
+    base64: str | None = None
+    """The body, where it is not UTF-8."""
+    request: str | None = None
+    """What was asked, where that is kept too."""
+
+    def response(self) -> Response:
+        """The answer, byte for byte."""
+        headers: Headers = tuple(
+            [(n.encode("latin-1"), v.encode("latin-1")) for n, v in self.headers]
+        )
+        raw = b64decode(self.base64) if self.base64 is not None else (self.body or "").encode()
+        return Response(self.status, headers, Content(raw), Origin.CACHE)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Stored).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +88,30 @@ class Answers:
         place = self._places.get(slot.packed)
         if place is None:
             return None
-        return _response(self._journal.read(place >> 32, place & 0xFFFFFFFF))
+        stored = _parsed(self._journal.read(place >> 32, place & 0xFFFFFFFF))
+        return stored.response() if stored else None
 
     def put(self, slot: Slot, response: Response, body: bytes, asked: bytes | None) -> None:
         """Store an answer, and what was asked if that is to be kept too."""
-        line = _encode(self._head(slot) | _stored(response, body, asked))
+        line = _encode(
+            Stored(
+                slot.key.hex(),
+                slot.turn,
+                self._session,
+                response.status,
+                [
+                    (name.decode("latin-1"), text.decode("latin-1"))
+                    for name, text in response.headers
+                ],
+                **_body(body),
+                request=None if asked is None else asked.decode(errors="replace"),
+            )
+        )
         self._place(slot, self._journal.append(line), len(line))
 
     def give(self, slot: Slot) -> None:
         """Note that a stored answer was given again."""
-        self._journal.append(_encode(self._head(slot)))
-
-    def _head(self, slot: Slot) -> JsonObject:
-        return {"key": slot.key.hex(), "turn": slot.turn, "session": self._session}
+        self._journal.append(_encode(Given(slot.key.hex(), slot.turn, self._session)))
 
     def _place(self, slot: Slot, position: int, length: int) -> None:
         self._places[slot.packed] = position << 32 | length
@@ -91,43 +133,24 @@ def lines(path: Path) -> Iterator[Line]:
             position += len(content)
 
 
-def pairs(path: Path) -> Iterator[JsonObject]:
-    """The stored answers that have their question beside them, as the log's objects."""
+def pairs(path: Path) -> Iterator[Stored]:
+    """The stored answers that have their question beside them."""
     with path.open("rb") as file:
         for content in file:
-            if b'"request":' in content and (found := _parsed(content)) and "request" in found:
+            if b'"request":' in content and (found := _parsed(content)) and found.request:
                 yield found
 
 
-def _stored(response: Response, body: bytes, asked: bytes | None) -> JsonObject:
-    headers = [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
-    ]
-    stored: JsonObject = {"status": response.status, "headers": headers}
+def _body(raw: bytes) -> dict[str, str]:
     try:
-        stored["body"] = body.decode()
+        return {"body": raw.decode()}
     except UnicodeDecodeError:
-        stored["base64"] = base64.b64encode(body).decode()
-    if asked is not None:
-        stored["request"] = asked.decode(errors="replace")
-    return stored
+        return {"base64": b64encode(raw).decode()}
 
 
-def _response(line: bytes) -> Response | None:
-    stored = _parsed(line)
-    if stored is None:
-        return None
-    headers: Headers = tuple(
-        (n.encode("latin-1"), v.encode("latin-1")) for n, v in stored["headers"]
-    )
-    raw = base64.b64decode(stored["base64"]) if "base64" in stored else stored["body"].encode()
-    return Response(stored["status"], headers, Content(raw), Origin.CACHE)
-
-
-def _parsed(line: bytes) -> JsonObject | None:
-    """The line's object; nothing for one that is damaged: its question is asked again."""
+def _parsed(line: bytes) -> Stored | None:
+    """The line's answer; nothing for one that is damaged: its question is asked again."""
     try:
-        found = loads(line)
-    except ValueError:
+        return _decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return found if isinstance(found, dict) and "status" in found else None

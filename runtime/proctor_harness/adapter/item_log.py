@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
 
 import msgspec
 
@@ -13,6 +12,26 @@ from proctor_harness.adapter.traffic import Exchange
 ITEM_LOG_FILE = "requests.jsonl"
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Line(msgspec.Struct, omit_defaults=True):
+    """A line; what is absent holds its default."""
+
+    id: int
+    session: str
+    ts: datetime
+    """When the request began."""
+    path: str
+    status: int
+    latency_ms: float
+    sha256: str
+    """Of the request's body: the same question has the same digest."""
+    items: int
+    cached: bool = False
+    """The answer was stored, in this attempt of the evaluation or an earlier one."""
+    usage: dict[str, int] | None = None
+    flags: list[str] | None = None
+    error: str | None = None
 
 
 class ItemLog:
@@ -31,20 +50,18 @@ class ItemLog:
             # The log explains an evaluation; a full disk must not be what ends it.
             return
 
-    def _line(self, exchange: Exchange) -> dict[str, Any]:
-        at = datetime.fromtimestamp(exchange.ended - exchange.seconds, UTC)
-        line = {
-            "id": next(self._ids),
-            "session": self._session,
-            "ts": at.isoformat(timespec="milliseconds"),
-            "path": exchange.target,
-            "status": exchange.status,
-            "latency_ms": round(exchange.seconds * 1000, 2),
-            "sha256": exchange.digest,
-            "items": exchange.items,
-            "cached": True if exchange.origin is Origin.CACHE else None,
-            "usage": exchange.usage,
-            "flags": sorted(exchange.flags) or None,
-            "error": exchange.error,
-        }
-        return {key: value for key, value in line.items() if value is not None}
+    def _line(self, exchange: Exchange) -> Line:
+        return Line(
+            id=next(self._ids),
+            session=self._session,
+            ts=datetime.fromtimestamp(exchange.ended - exchange.seconds, UTC),
+            path=exchange.target,
+            status=exchange.status,
+            latency_ms=round(exchange.seconds * 1000, 2),
+            sha256=exchange.digest,
+            items=exchange.items,
+            cached=exchange.origin is Origin.CACHE,
+            usage=exchange.usage,
+            flags=sorted(exchange.flags) or None,
+            error=exchange.error,
+        )

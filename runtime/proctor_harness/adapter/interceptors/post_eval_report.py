@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from proctor_harness.adapter.answers import pairs
+from proctor_harness.adapter.answers import Stored, pairs
 from proctor_harness.adapter.configuration import Config as Base
 from proctor_harness.adapter.content import Json, JsonObject, loads
 from proctor_harness.adapter.site import Site
@@ -53,15 +53,15 @@ def report(config: Config, site: Site) -> None:
         write(site.artifacts / "report.html", page(entries))
 
 
-def entry(pair: JsonObject, url: str) -> JsonObject:
+def entry(pair: Stored, url: str) -> JsonObject:
     """A pair as the report has it."""
-    asked = readable(pair["request"])
+    asked = readable(pair.request or "")
     return {
         "request_data": asked,
         "display_request": asked,
-        "response": readable(pair.get("body", "")),
+        "response": readable(pair.body or ""),
         "endpoint": url,
-        "cache_key": pair["key"],
+        "cache_key": pair.key,
     }
 
 

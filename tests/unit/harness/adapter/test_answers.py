@@ -119,4 +119,4 @@ def test_pairs_are_answers_with_their_questions(tmp_path: Path) -> None:
     answers.put(Slot(OTHER), answer(b"5"), b"5", None)
     answers.give(Slot(KEY))
     journal.flush()
-    assert [(pair["request"], pair["body"]) for pair in pairs(tmp_path / "log")] == [("2+2", "4")]
+    assert [(pair.request, pair.body) for pair in pairs(tmp_path / "log")] == [("2+2", "4")]
