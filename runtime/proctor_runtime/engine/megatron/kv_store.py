@@ -1,7 +1,9 @@
 """Keys and values of one rank's layers, in slots of one token each."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from proctor_runtime.engine.megatron.config import ModelConfig
@@ -27,12 +29,20 @@ class KvStore:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        # Not touched before it is used, so that a CPU's memory is not either.
-        self.tensor = torch.empty(layers, 2, groups, slots, channels, dtype=dtype, device=device)
+        self.slots = slots
+        self.tensor = zeros((layers, 2, groups, slots, channels), dtype, device)
 
     def layer(self, number: int) -> torch.Tensor:
         """Return one layer's ``[2, groups, slots, channels]``: keys, then values."""
         return self.tensor[number]
+
+
+def zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return zeros; on a CPU of memory that is not taken before it is written to."""
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    untouched = np.zeros(math.prod(shape) * dtype.itemsize, dtype=np.uint8)
+    return torch.from_numpy(untouched).view(dtype).view(shape)
 
 
 def slot_bytes(config: ModelConfig, dtype: torch.dtype, *, tensor: int, pipeline: int) -> int:
@@ -63,3 +73,19 @@ def slots_of(segments: Sequence[tuple[int, int]]) -> list[int]:
     for start, count in segments:
         found.extend(range(start, start + count))
     return found
+
+
+def write(
+    mixed: torch.Tensor,
+    layer: torch.Tensor,
+    slots: torch.Tensor,
+    copies: tuple[torch.Tensor, torch.Tensor] | None,
+) -> None:
+    """Put the tokens' keys and values into their slots of a layer, then copy within it.
+
+    `mixed` is ``[tokens, groups, queries + 2, channels]``: a group's queries, key and value.
+    """
+    layer.index_copy_(2, slots, mixed[:, :, -2:].permute(2, 1, 0, 3))
+    if copies is not None:
+        sources, targets = copies
+        layer.index_copy_(2, targets, layer.index_select(2, sources))
