@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -128,9 +128,7 @@ def stored_answers_per_second(directory: Path, upstream: int) -> Load:
 def all_servers(directory: Path) -> Iterator[contextlib.AbstractContextManager[Server]]:
     """The upstream first."""
     upstream = free_port()
-    yield serving(
-        "direct", upstream, [sys.executable, "-m", "bench.adapter_upstream", str(upstream)]
-    )
+    yield serving("direct", upstream, ["-m", "bench.adapter_upstream", str(upstream)])
     for chain, config in (("default", DEFAULT), ("endpoint", ENDPOINT)):
         yield our_adapter(f"adapter_{chain}", directory / f"adapter_{chain}", upstream, config)
         yield nemos_adapter(f"nemo_{chain}", directory / f"nemo_{chain}", upstream, config)
@@ -149,7 +147,7 @@ def our_adapter(
         "MODEL_IDENTITY": "bench",
         "ADAPTER_CONFIG": json.dumps(config),
     }
-    return serving(name, port, [sys.executable, "-m", "proctor_harness.adapter"], environ)
+    return serving(name, port, ["-m", "proctor_harness.adapter"], environ)
 
 
 def nemos_adapter(
@@ -158,27 +156,26 @@ def nemos_adapter(
     """NeMo's."""
     port = free_port()
     url = f"http://127.0.0.1:{upstream}/v1/chat/completions"
-    script = str(HERE / "adapter_nemo.py")
-    argv = [
-        str(nemo_evaluator.python()),
-        script,
-        str(port),
-        url,
-        str(directory),
-        json.dumps(config),
-    ]
-    return serving(name, port, argv, nemo_evaluator.ENVIRON)
+    argv = [str(HERE / "adapter_nemo.py"), str(port), url, str(directory), json.dumps(config)]
+    return serving(name, port, argv, nemo_evaluator.ENVIRON, nemo_evaluator.python())
 
 
 @contextlib.contextmanager
 def serving(
-    name: str, port: int, argv: list[str], environ: dict[str, str] | None = None
+    name: str,
+    port: int,
+    arguments: list[str],
+    environ: Mapping[str, str] = {},
+    python: str | Path = sys.executable,
 ) -> Iterator[Server]:
     """Start a server, wait until it listens, and end it."""
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(  # noqa: S603
-        argv, env=os.environ | (environ or {}), stdout=quiet, stderr=quiet
-    ) as process:
+    process = subprocess.Popen(  # noqa: S603
+        [str(python), *arguments],
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with process:
         try:
             wait_for(port)
             yield Server(name, port, process)

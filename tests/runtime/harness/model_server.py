@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -178,15 +179,16 @@ def completion(index: int, tokens: list[int], body: dict[str, Any]) -> dict[str,
 
 
 @contextlib.contextmanager
-def serving(state: ModelServer) -> Iterator[ModelServer]:
-    """Serve on a free port from a thread."""
-    config = uvicorn.Config(build(state), port=0, log_level="critical", ws="none")
+def serving(state: ModelServer, **tls: Path) -> Iterator[ModelServer]:
+    """Serve on a free port from a thread; over TLS with `ssl_keyfile` and `ssl_certfile`."""
+    config = uvicorn.Config(build(state), port=0, log_level="critical", ws="none", **tls)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    state.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    scheme = "https" if tls else "http"
+    state.url = f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
         yield state
     finally:
