@@ -150,6 +150,17 @@ def test_a_missing_tokenizer(
     assert str(folder) in failure.message
 
 
+def test_a_missing_chat_template(
+    last_words: Path, checkpoint: Path, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    missing = tmp_path / "nothing.jinja"
+    failure = rejection(
+        last_words, serve_arguments(checkpoint, tokenizer_folder, f"--chat-template={missing}")
+    )
+    assert failure.reason == "TokenizerNotFound"
+    assert str(missing) in failure.message
+
+
 def test_an_impossible_split_in_a_process_of_its_own(
     last_words: Path, checkpoint: Path, tokenizer_folder: Path
 ) -> None:
