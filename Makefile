@@ -5,6 +5,11 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 PYTHON := .venv/bin/python
 EXTRAS := operator,cli,runtime,triton,lm-eval
+# Each with a lock of its own, for their pins conflict.
+HARNESSES := bfcl
+COMPILE = $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
+  --custom-compile-command 'make lock' --quiet
+comma := ,
 PURE := $(shell tr '\n' ' ' < tests/pure_modules.txt)
 
 help: ## Show this list
@@ -54,6 +59,7 @@ gpu: setup ## Correctness and benchmarks on a CUDA device
 	$(PYTHON) -m pytest -m gpu --override-ini addopts='--import-mode=importlib --strict-markers -ra'
 
 lock: ## Choose versions anew, into requirements.lock
-	$(UV) pip compile pyproject.toml --all-extras --group pyproject.toml:dev --universal \
-	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
-	  --quiet -o requirements.lock
+	$(COMPILE) $(subst $(comma), --extra ,--extra $(EXTRAS)) --group pyproject.toml:dev \
+	  -o requirements.lock
+	for harness in $(HARNESSES); do \
+	  $(COMPILE) --extra $$harness -o images/harness-$$harness/requirements.lock || exit 1; done

@@ -6,15 +6,18 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
 
-from proctor_cli import view
+from proctor_cli import tasks, view
 from proctor_cli.documents import Documents, DocumentsInvalidError, load
 from proctor_cli.local.cluster import LocalCluster
 from proctor_cli.local_run import passed, run
+from proctor_crds import catalogue
+from proctor_crds.evaluation_run import Harness
+from proctor_crds.validation import did_you_mean
 from proctor_operator import logs
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import VERSION
@@ -99,9 +102,31 @@ def show_results(resources: list[Manifest], state: Path) -> None:
 
 @app.command()
 def validate(files: Files) -> None:
-    """Check files as the apiserver would, without one."""
+    """Check files as the apiserver would, without one, and the names of their tasks."""
     documents = loaded(files)
     console.print(f"{len(documents.resources)} resources are valid")
+
+
+@app.command("tasks")
+def tasks_command(
+    harness: Annotated[str | None, typer.Option(help="Only this harness's.")] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Only those in whose name or description all words appear.")
+    ] = None,
+) -> None:
+    """List what can be evaluated: tasks, what each needs, and its metrics."""
+    known = list(get_args(Harness))
+    if harness is not None and harness not in known:
+        meant = did_you_mean(harness, known)
+        raise typer.BadParameter(f"{harness}{meant}; known: {', '.join(known)}")
+    found = catalogue.search(search or "", harness)
+    if not found:
+        near = ", ".join(name for each in known for name in catalogue.near(each, search or ""))
+        errors.print(f"no such task{f'; did you mean {near}?' if near else ''}", markup=False)
+        raise typer.Exit(1)
+    console.print(tasks.table(found))
+    if harness not in catalogue.COMPLETE:
+        errors.print("lm-eval has more tasks than are listed, and runs your own YAML")
 
 
 @app.command()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from proctor_cli import tasks
 from proctor_crds.common import API_VERSION
+from proctor_crds.evaluation_run import EvaluationRunSpec
 from proctor_crds.kinds import KINDS
 from proctor_crds.validation import SpecInvalidError, check_name, did_you_mean, parse
 from proctor_operator.cluster import Manifest
@@ -64,7 +66,7 @@ def read(path: Path) -> Iterator[Manifest]:
 
 
 def check(manifest: Manifest) -> None:
-    """Raises where the apiserver would refuse one of Proctor's resources."""
+    """Raises where the apiserver or the harness would refuse one of Proctor's resources."""
     kind = manifest["kind"]
     if manifest["apiVersion"] != API_VERSION:
         raise ValueError(f"apiVersion {manifest['apiVersion']}: this version knows {API_VERSION}")
@@ -72,4 +74,6 @@ def check(manifest: Manifest) -> None:
         known = sorted(KINDS)
         raise ValueError(f"kind {kind}{did_you_mean(kind, known)}; known: {', '.join(known)}")
     check_name(manifest["metadata"]["name"])
-    parse(KINDS[kind].spec, manifest.get("spec") or {})
+    spec = parse(KINDS[kind].spec, manifest.get("spec") or {})
+    if isinstance(spec, EvaluationRunSpec) and (unknown := list(tasks.problems(spec))):
+        raise SpecInvalidError(unknown)

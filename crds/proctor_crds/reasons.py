@@ -226,9 +226,10 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Read the Job's log; correct the task.",
     ),
     Reason.UNSCORED: Explanation(
-        "The harness ended well without evaluating a single sample.",
-        "An empty dataset, or a limit of zero.",
-        "Check the dataset that the message names.",
+        "The harness ended well without evaluating a sample of some task that was asked.",
+        "An empty dataset, a limit of zero, data that could not be had, or answers all of which"
+        " failed.",
+        "See the message for the task and the cause.",
     ),
     Reason.WITHIN_BOUNDS: Explanation(
         "Every rule holds with the gate's confidence.", "The scores are good enough.", NOTHING

@@ -20,7 +20,15 @@ class ResultRecord(Model):
     """The score."""
     stderr: Decimal | None = None
     """Its standard error, where the harness gives one."""
+    ci_low: Decimal | None = None
+    """Lower end of the 95 % confidence interval, where its method is known to fit the metric."""
+    ci_high: Decimal | None = None
+    """Upper end of it."""
     n: Annotated[int, Field(ge=0)]
     """Samples that the value was computed from."""
+    errors: Annotated[int, Field(ge=0)] | None = None
+    """Of the samples, those without an answer of the target, which the harness counts as wrong."""
+    extraction_failures: Annotated[int, Field(ge=0)] | None = None
+    """Of the samples, those in whose answer the harness found nothing to judge."""
     direction: Literal["higher", "lower"] | None = None
     """Which way is better."""

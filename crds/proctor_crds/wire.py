@@ -62,10 +62,21 @@ class RunSpec(Model):
     params: HarnessParams = HarnessParams()
 
 
+class Unscored(Model):
+    """What was to be evaluated and was not."""
+
+    task: str
+    """A task that was asked, or a part of one."""
+    why: str
+    """The reason, for a person."""
+
+
 class RunResult(Model):
     """A finished evaluation."""
 
     results: list[ResultRecord]
+    unscored: list[Unscored] = []
+    """Of the tasks and their parts, those that have no score."""
     requests: Annotated[int, Field(ge=0)] | None = None
     """Requests that the target answered, as the adapter counted them."""
     truncated: bool = False

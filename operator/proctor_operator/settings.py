@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import get_args
+
+from proctor_crds.evaluation_run import Harness
 
 VERSION = "0.1.0"
 
@@ -14,7 +17,9 @@ class Settings:
     """Between two looks at a pod: at an evaluation's progress, at a server that said nothing."""
     runtime_image: str = f"proctor/runtime:{VERSION}"
     harness_images: Mapping[str, str] = field(
-        default_factory=lambda: {"lm-eval": f"proctor/harness-lm-eval:{VERSION}"}
+        default_factory=lambda: {
+            name: f"proctor/harness-{name}:{VERSION}" for name in get_args(Harness)
+        }
     )
 
     @classmethod

@@ -57,8 +57,8 @@ def evaluate(environment: Environment, harness: Harness) -> RunResult:
         raise RunError(Reason.PARAMETER_INVALID, "; ".join(map(str, problems)))
     _clear(environment.workspace.output_dir)
     _look_ahead(environment, harness)
-    ended = _child(environment, harness.command(environment.run, environment.workspace))
-    _judge(environment, ended)
+    for argv in harness.commands(environment.run, environment.workspace):
+        _judge(environment, _child(environment, argv))
     return _scores(environment, harness)
 
 
@@ -69,16 +69,20 @@ def _clear(output_dir: Path) -> None:
 
 
 def _look_ahead(environment: Environment, harness: Harness) -> None:
-    workspace = environment.workspace
-    ended = _child(environment, harness.preflight(environment.run, workspace))
-    if ended.exit_code != 0:
-        raise diagnose(ended.exit_code, ended.tail, Snapshot(), timeout_seconds=0)
-    content = (workspace.output_dir / PREFLIGHT_FILE).read_text(encoding="utf-8")
-    report = PreflightReport.model_validate_json(content)
+    found = harness.preflight(environment.run, environment.workspace)
+    report = found if isinstance(found, PreflightReport) else _preflight(environment, found)
     if report.failure:
         raise RunError(report.failure.reason, report.failure.message)
     if report.total is not None:
-        sidecar.announce(workspace.base_url, report.total)
+        sidecar.announce(environment.workspace.base_url, report.total)
+
+
+def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:
+    ended = _child(environment, argv)
+    if ended.exit_code != 0:
+        raise diagnose(ended.exit_code, ended.tail, Snapshot(), timeout_seconds=0)
+    content = (environment.workspace.output_dir / PREFLIGHT_FILE).read_text(encoding="utf-8")
+    return PreflightReport.model_validate_json(content)
 
 
 def _judge(environment: Environment, ended: Ended) -> None:
@@ -93,11 +97,15 @@ def _judge(environment: Environment, ended: Ended) -> None:
 
 def _scores(environment: Environment, harness: Harness) -> RunResult:
     try:
-        result = harness.parse(environment.workspace.output_dir)
+        result = harness.parse(environment.run, environment.workspace.output_dir)
     except NoReportError as error:
         raise RunError(Reason.HARNESS_FAILED, str(error)) from error
+    asked = [part for part in result.unscored if part.task in environment.run.tasks]
+    if asked:
+        words = "; ".join(f"{part.task}: {part.why}" for part in asked)
+        raise RunError(Reason.UNSCORED, f"no score of {words}")
     if not result.results:
-        raise RunError(Reason.HARNESS_FAILED, "the harness's report holds no score of any sample")
+        raise RunError(Reason.UNSCORED, "the harness's report holds no score of any sample")
     return result
 
 

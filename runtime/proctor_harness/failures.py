@@ -14,6 +14,8 @@ EXIT_CODES: dict[str, int] = {
     Reason.PARAMETER_INVALID: EXIT_REJECTED,
     Reason.TARGET_UNREACHABLE: EXIT_RETRYABLE,
     Reason.HARNESS_FAILED: EXIT_FAILED,
+    # The harness ended well: asked again, it would evaluate nothing again.
+    Reason.UNSCORED: EXIT_REJECTED,
 }
 PROGRESS_BAR = re.compile(r"\d+%\|")
 

@@ -14,7 +14,12 @@ from pathlib import Path
 
 from proctor_cli.local.spawn import bounded
 
-EXTRAS = {"runtime": "runtime,triton", "harness-lm-eval": "lm-eval", "operator": "operator"}
+EXTRAS = {
+    "operator": "operator",
+    "runtime": "runtime,triton",
+    "harness-lm-eval": "lm-eval",
+    "harness-bfcl": "bfcl",
+}
 """Extras of this distribution that each image installs."""
 
 
@@ -36,23 +41,28 @@ class Distribution:
         is_checkout = (root / "pyproject.toml").exists() and (root / "requirements.lock").exists()
         return cls(version("proctor"), root if is_checkout else None)
 
-    def install_arguments(self, extras: str) -> list[str]:
+    def install_arguments(self, component: str) -> list[str]:
         """What `uv pip install` is told; a checkout is installed as it is edited."""
+        extras = EXTRAS[component]
         if self.checkout is None:
             return [f"proctor[{extras}]=={self.version}"]
-        lock = str(self.checkout / "requirements.lock")
+        lock = str(lock_file(self.checkout, component))
         return ["--constraints", lock, "--editable", f"{self.checkout}[{extras}]"]
 
-    def fingerprint(self, extras: str) -> str:
+    def fingerprint(self, component: str) -> str:
         """Differs when the environment would."""
-        parts = [sys.version, sys.prefix if self.checkout is None else "", self.version, extras]
+        prefix = sys.prefix if self.checkout is None else ""
+        parts = [sys.version, prefix, self.version, EXTRAS[component]]
         if self.checkout is not None:
-            parts.append(str(self.checkout))
-            parts += [
-                (self.checkout / name).read_text()
-                for name in ("requirements.lock", "pyproject.toml")
-            ]
+            files = (lock_file(self.checkout, component), self.checkout / "pyproject.toml")
+            parts += [str(self.checkout), *(path.read_text() for path in files)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def lock_file(checkout: Path, component: str) -> Path:
+    """The versions of a component: a lock of its own where it cannot share the common one."""
+    own = checkout / "images" / component / "requirements.lock"
+    return own if own.exists() else checkout / "requirements.lock"
 
 
 async def build(
@@ -63,8 +73,7 @@ async def build(
     A venv holds its own path and cannot be moved into place when it is ready. So it is made where
     it stays, under a lock, and counts only with the marker that is written last.
     """
-    extras = EXTRAS[component]
-    root = cache / "env" / f"{component}-{distribution.fingerprint(extras)[:12]}"
+    root = cache / "env" / f"{component}-{distribution.fingerprint(component)[:12]}"
     python, complete = root / "bin" / "python", root / ".complete"
     root.parent.mkdir(parents=True, exist_ok=True)
     async with _locked(root.with_suffix(".lock"), component, progress) as lock:
@@ -73,7 +82,7 @@ async def build(
             progress(f"{component}: making its environment (once; kept in {root})")
             uv = partial(_uv, component, progress, lock)
             await uv("venv", "--python", sys.executable, str(root))
-            wanted = distribution.install_arguments(extras)
+            wanted = distribution.install_arguments(component)
             await uv("pip", "install", "--python", str(python), *wanted)
             complete.touch()
             progress(f"{component}: environment ready")

@@ -83,7 +83,7 @@ class Environments:
             python = await build(component, self._distribution, self._cache, self._progress)
         except BuildFailed as error:
             raise ImageUnavailable(f'"{image}": {error}') from error
-        return python, f"sha256:{self._distribution.fingerprint(EXTRAS[component])}"
+        return python, f"sha256:{self._distribution.fingerprint(component)}"
 
 
 def default_cache() -> Path:

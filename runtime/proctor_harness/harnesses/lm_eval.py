@@ -4,13 +4,13 @@ Dictionaries go to it as JSON, the one syntax of its command line in which a val
 and equals signs.
 """
 
-import difflib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from proctor_crds.wire import RunResult, RunSpec
+from proctor_harness.harnesses import parameters
 from proctor_harness.harnesses.lm_eval_report import newest_report, records
 from proctor_harness.harnesses.protocol import Problem, Workspace
 
@@ -22,7 +22,13 @@ EXTRAS = ("tokenizer", "tokenizerBackend", "tokenizedRequests", "systemInstructi
 
 def validate(run: RunSpec) -> list[Problem]:
     """Check the sampling parameters and the extras."""
-    return [*_sampling_problems(run), *_extra_problems(run), *_tokenizer_problems(run)]
+    return [
+        *parameters.sampling(run),
+        *parameters.extras(run, "lm-eval", EXTRAS),
+        *parameters.integers(run, INTEGERS),
+        *parameters.flags(run, ["tokenizedRequests"]),
+        *_tokenizer_problems(run),
+    ]
 
 
 def preflight(run: RunSpec, workspace: Workspace) -> list[str]:
@@ -36,7 +42,7 @@ def preflight(run: RunSpec, workspace: Workspace) -> list[str]:
     return [*argv, "--endpoint-type", run.endpoint_type, "--", *run.tasks]
 
 
-def command(run: RunSpec, workspace: Workspace) -> list[str]:
+def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
     """Evaluate, logging every sample."""
     chat = run.endpoint_type == "chat"
     argv = [sys.executable, "-m", "lm_eval", "run"]
@@ -48,10 +54,10 @@ def command(run: RunSpec, workspace: Workspace) -> list[str]:
         argv += ["--include_path", str(workspace.datasets)]
     if chat:
         argv += ["--apply_chat_template"]
-    return argv + _options(run)
+    return [argv + _options(run)]
 
 
-def parse(output_dir: Path) -> RunResult:
+def parse(_run: RunSpec, output_dir: Path) -> RunResult:
     """Read the newest report."""
     return RunResult(results=records(newest_report(output_dir)))
 
@@ -99,7 +105,9 @@ def _completions(run: RunSpec, workspace: Workspace) -> dict[str, Any]:
         **_requests(run),
         "tokenizer_backend": backend,
         # Token ids say exactly where a continuation begins; text would be decoded and encoded anew.
-        "tokenized_requests": _flag(extra.get("tokenizedRequests", str(backend != "none"))),
+        "tokenized_requests": parameters.flag(
+            extra.get("tokenizedRequests", str(backend != "none"))
+        ),
     }
     if "tokenizer" in extra:
         arguments["tokenizer"] = extra["tokenizer"]
@@ -117,34 +125,6 @@ def _max_length(run: RunSpec) -> dict[str, int]:
     return {} if given is None else {"max_length": int(given)}
 
 
-def _sampling_problems(run: RunSpec) -> list[Problem]:
-    temperature, top_p = run.params.temperature, run.params.top_p
-    problems = []
-    if temperature is not None and not 0 <= float(temperature) <= 2:
-        problems.append(Problem("params.temperature", temperature, "choose a number from 0 to 2"))
-    if top_p is not None and not 0 < float(top_p) <= 1:
-        problems.append(Problem("params.topP", top_p, "choose a number above 0 and at most 1"))
-    return problems
-
-
-def _extra_problems(run: RunSpec) -> list[Problem]:
-    extra = run.params.extra
-    problems = [
-        Problem(f"params.extra.{key}", value, _suggest(key))
-        for key, value in extra.items()
-        if key not in EXTRAS
-    ]
-    problems += [
-        Problem(f"params.extra.{key}", extra[key], "give a positive integer")
-        for key in INTEGERS
-        if key in extra and not extra[key].lstrip("0").isdecimal()
-    ]
-    if extra.get("tokenizedRequests", "true").lower() not in {"true", "false"}:
-        value = extra["tokenizedRequests"]
-        problems.append(Problem("params.extra.tokenizedRequests", value, "give true or false"))
-    return problems
-
-
 def _tokenizer_problems(run: RunSpec) -> list[Problem]:
     extra = run.params.extra
     backend = extra.get("tokenizerBackend")
@@ -159,16 +139,6 @@ def _tokenizer_problems(run: RunSpec) -> list[Problem]:
         remedy = f"remove it, or let tokenizerBackend be huggingface instead of {backend}"
         return [Problem("params.extra.tokenizer", extra["tokenizer"], remedy)]
     return []
-
-
-def _suggest(key: str) -> str:
-    near = difflib.get_close_matches(key, EXTRAS, n=1)
-    known = f"lm-eval knows {', '.join(sorted(EXTRAS))}"
-    return f"did you mean {near[0]}? {known}" if near else f"remove it; {known}"
-
-
-def _flag(text: str) -> bool:
-    return text.lower() == "true"
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What a harness module offers. mypy checks each module against `Harness`.
 
-A harness runs as a subprocess, never inside the driver: its packages are heavy, its crash must not
+A harness runs as subprocesses, never inside the driver: its packages are heavy, its crash must not
 take the driver along, and stock releases stay stock.
 """
 
@@ -59,17 +59,18 @@ class Harness(Protocol):
         """Check what can be checked without the harness's packages."""
         ...
 
-    def preflight(self, run: RunSpec, workspace: Workspace) -> list[str]:
-        """Give the command that writes `PREFLIGHT_FILE`."""
+    def preflight(self, run: RunSpec, workspace: Workspace) -> list[str] | PreflightReport:
+        """Look ahead, or give the command that does and writes `PREFLIGHT_FILE`."""
         ...
 
-    def command(self, run: RunSpec, workspace: Workspace) -> list[str]:
-        """Give the command that evaluates."""
+    def commands(self, run: RunSpec, workspace: Workspace) -> list[list[str]]:
+        """Give the commands that evaluate, one after the other; the first failure ends the run."""
         ...
 
-    def parse(self, output_dir: Path) -> RunResult:
-        """Read the scores that the command left; metrics of no samples are not scores.
+    def parse(self, run: RunSpec, output_dir: Path) -> RunResult:
+        """Read the scores that the commands left.
 
+        A metric of no samples is not a score: what was asked and not evaluated goes to `unscored`.
         Raises NoReportError.
         """
         ...

@@ -39,7 +39,8 @@ def test_registry_tag_and_digest(render: Render) -> None:
     assert container(manifests)["image"] == "mirror.test:5000/all/proctor/operator:1"
     assert settings.runtime_image == "mirror.test:5000/all/proctor/runtime:2"
     harness = f"mirror.test:5000/all/proctor/harness-lm-eval@{digest}"
-    assert settings.harness_images == {"lm-eval": harness}
+    assert settings.harness_images["lm-eval"] == harness
+    assert settings.harness_images["bfcl"] == "mirror.test:5000/all/proctor/harness-bfcl:1"
 
 
 def test_carries_the_generated_crds(render: Render) -> None:

@@ -58,7 +58,7 @@ def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
 
 def test_readme_lists_every_value() -> None:
     text = (CHART / "README.md").read_text()
-    of_each_image = ("images.operator.", "images.runtime.", "images.harnessLmEval.")
+    of_each_image = ("images.operator.", "images.runtime.", "images.harness")
     for leaf in leaves(yaml.safe_load((CHART / "values.yaml").read_text())):
         common = leaf.endswith((".tag", ".digest")) and leaf.startswith(of_each_image)
         name = f"images.*.{leaf.rpartition('.')[2]}" if common else leaf

@@ -1,4 +1,8 @@
-"""What every harness must hold to, and the golden command and report of each."""
+"""What every harness must hold to, and the golden commands and reports of each.
+
+A folder of `golden` holds, from a real run: `run.json`, what was asked; the harness's own files;
+`records.json`, what they mean; and for each endpoint type `argv.<type>.json`, the commands.
+"""
 
 import json
 from pathlib import Path
@@ -6,35 +10,24 @@ from typing import get_args
 
 import pytest
 
-from proctor_crds import evaluation_run
+from proctor_crds import catalogue, evaluation_run
 from proctor_crds.reasons import Reason
-from proctor_crds.results import ResultRecord
-from proctor_crds.wire import RunSpec
+from proctor_crds.wire import RunResult, RunSpec
 from proctor_harness.failures import EXIT_CODES
 from proctor_harness.harnesses import HARNESSES
-from proctor_harness.harnesses.protocol import Harness, Workspace
+from proctor_harness.harnesses.protocol import Workspace
 
 GOLDEN = Path(__file__).parent / "golden"
-RUN = RunSpec.model_validate(
-    {
-        "harness": "lm-eval",
-        "tasks": ["sums", "sum_gen"],
-        "model": "m,x=1",
-        "seed": 7,
-        "params": {
-            "limitSamples": 5,
-            "fewShot": 2,
-            "parallelism": 16,
-            "requestTimeoutSeconds": 30,
-            "maxRetries": 0,
-            "temperature": "0.0",
-            "topP": "0.95",
-            "maxNewTokens": 64,
-            "extra": {"maxLength": "1024", "systemInstruction": "-- Be brief, x=1"},
-        },
-    }
-)
+ARGVS = sorted(GOLDEN.glob("*/argv.*.json"))
 WORKSPACE = Workspace("http://127.0.0.1:9100/v1", Path("/artifacts/out"), Path("/datasets"))
+
+
+def golden(name: str) -> Path:
+    return GOLDEN / name.replace("-", "_")
+
+
+def asked(folder: Path) -> RunSpec:
+    return RunSpec.model_validate_json((folder / "run.json").read_text())
 
 
 def test_the_api_offers_exactly_the_registered_harnesses() -> None:
@@ -43,28 +36,58 @@ def test_the_api_offers_exactly_the_registered_harnesses() -> None:
 
 @pytest.mark.parametrize("name", HARNESSES)
 def test_a_golden_report_becomes_records(name: str) -> None:
-    golden = GOLDEN / name.replace("-", "_")
-    expected = json.loads((golden / "records.json").read_text())
-    assert HARNESSES[name].parse(golden).results == list(map(ResultRecord.model_validate, expected))
-
-
-@pytest.mark.parametrize("endpoint_type", ["completions", "chat"])
-@pytest.mark.parametrize("name", HARNESSES)
-def test_the_command_is_the_golden_one(name: str, endpoint_type: str) -> None:
-    golden = GOLDEN / name.replace("-", "_") / f"argv.{endpoint_type}.json"
-    run = RUN.model_copy(update={"endpoint_type": endpoint_type})
-    assert command(HARNESSES[name], run) == json.loads(golden.read_text())
+    expected = RunResult.model_validate_json((golden(name) / "records.json").read_text())
+    assert HARNESSES[name].parse(asked(golden(name)), golden(name)) == expected
 
 
 @pytest.mark.parametrize("name", HARNESSES)
-def test_a_plain_run_is_valid(name: str) -> None:
-    assert HARNESSES[name].validate(RunSpec(harness=name, tasks=["t"], model="m")) == []
+def test_every_record_has_a_known_metric(name: str) -> None:
+    expected = RunResult.model_validate_json((golden(name) / "records.json").read_text())
+    for record in expected.results:
+        metric = catalogue.metrics()[name, record.metric]
+        assert record.direction == metric.direction
+        assert float(metric.low or "-inf") <= float(record.value) <= float(metric.high or "inf")
+
+
+@pytest.mark.parametrize("path", ARGVS, ids=[f"{p.parent.name}-{p.stem}" for p in ARGVS])
+def test_the_commands_are_the_golden_ones(path: Path) -> None:
+    run = asked(path.parent).model_copy(update={"endpoint_type": path.stem.rpartition(".")[2]})
+    # Without the interpreter's path, which is this machine's.
+    commands = [argv[1:] for argv in HARNESSES[run.harness].commands(run, WORKSPACE)]
+    assert commands == json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_the_golden_run_is_valid(name: str) -> None:
+    assert HARNESSES[name].validate(asked(golden(name))) == []
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.COMPLETE & HARNESSES.keys()))
+def test_an_unknown_task_is_refused_with_its_neighbours(name: str) -> None:
+    task = catalogue.tasks(name)[0].name
+    run = asked(golden(name)).model_copy(update={"tasks": [f"{task}x"]})
+    assert task in "".join(map(str, HARNESSES[name].validate(run)))
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_an_unknown_extra_is_refused(name: str) -> None:
+    run = asked(golden(name))
+    params = run.params.model_copy(update={"extra": run.params.extra | {"nonesuch": "1"}})
+    [problem] = HARNESSES[name].validate(run.model_copy(update={"params": params}))
+    assert problem.field == "params.extra.nonesuch"
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_no_files_are_no_score(name: str, tmp_path: Path) -> None:
+    from proctor_harness.harnesses.protocol import NoReportError
+
+    try:
+        found = HARNESSES[name].parse(asked(golden(name)), tmp_path)
+    except NoReportError:
+        return
+    assert found.results == []
+    assert {part.task for part in found.unscored} >= set(asked(golden(name)).tasks)
 
 
 def test_every_failure_is_a_known_reason() -> None:
     assert set(EXIT_CODES) <= set(Reason)
-
-
-def command(harness: Harness, run: RunSpec) -> list[str]:
-    """Without the interpreter's path, which is this machine's."""
-    return harness.command(run, WORKSPACE)[1:]

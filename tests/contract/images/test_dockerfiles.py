@@ -14,6 +14,7 @@ EXTRAS = {
     "operator": {"operator"},
     "runtime": {"runtime", "triton"},
     "harness-lm-eval": {"lm-eval"},
+    "harness-bfcl": {"bfcl"},
 }
 BASE = "python:3.11-slim"
 
@@ -52,6 +53,9 @@ def test_installs_its_extras_by_the_lock(image: str) -> None:
     runs = [rest for rest in of(image, "RUN") if "pip install" in rest]
     *dependencies, code = runs
     assert all("uv pip install -c requirements.lock" in run for run in dependencies)
+    own = ROOT / f"images/{image}/requirements.lock"
+    lock = str(own.relative_to(ROOT)) if own.exists() else "requirements.lock"
+    assert [source for source in copied(image) if source.endswith(".lock")] == [lock]
     assert code == "pip install --no-deps ."
     extras = set(re.findall(r"--extra (\S+)", " ".join(runs)))
     assert extras == EXTRAS[image] <= project["optional-dependencies"].keys()

@@ -102,10 +102,21 @@ async def test_who_was_killed_is_waited_for(tiny: Distribution, tmp_path: Path) 
 
 
 async def test_another_lock_is_another_environment(tiny: Distribution) -> None:
-    before = tiny.fingerprint("lm-eval")
+    before = tiny.fingerprint("harness-lm-eval")
     assert tiny.checkout is not None
     (tiny.checkout / "requirements.lock").write_text("numpy==1.26.4\n")
-    assert tiny.fingerprint("lm-eval") != before
+    assert tiny.fingerprint("harness-lm-eval") != before
+
+
+async def test_a_component_with_a_lock_of_its_own_is_installed_by_it(tiny: Distribution) -> None:
+    assert tiny.checkout is not None
+    common = tiny.fingerprint("harness-bfcl")
+    own = tiny.checkout / "images/harness-bfcl/requirements.lock"
+    own.parent.mkdir(parents=True)
+    own.write_text("numpy==1.26.4\n")
+    assert tiny.fingerprint("harness-bfcl") != common
+    assert str(own) in tiny.install_arguments("harness-bfcl")
+    assert str(own) not in tiny.install_arguments("harness-lm-eval")
 
 
 async def test_what_uv_says_is_told(tiny: Distribution, tmp_path: Path) -> None:
@@ -116,7 +127,9 @@ async def test_what_uv_says_is_told(tiny: Distribution, tmp_path: Path) -> None:
 
 
 def test_a_wheel_installs_its_own_version() -> None:
-    assert Distribution("1.2", None).install_arguments("lm-eval") == ["proctor[lm-eval]==1.2"]
+    assert Distribution("1.2", None).install_arguments("harness-lm-eval") == [
+        "proctor[lm-eval]==1.2"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -181,16 +181,22 @@ def completion(index: int, tokens: list[int], body: dict[str, Any]) -> dict[str,
 @contextlib.contextmanager
 def serving(state: ModelServer, **tls: Path) -> Iterator[ModelServer]:
     """Serve on a free port from a thread; over TLS with `ssl_keyfile` and `ssl_certfile`."""
-    config = uvicorn.Config(build(state), port=0, log_level="critical", ws="none", **tls)  # type: ignore[arg-type]
+    with listening(build(state), **tls) as state.url:
+        yield state
+
+
+@contextlib.contextmanager
+def listening(app: Starlette, **tls: Path) -> Iterator[str]:
+    """Serve an application from a thread; gives its address."""
+    config = uvicorn.Config(app, port=0, log_level="critical", ws="none", **tls)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     scheme = "https" if tls else "http"
-    state.url = f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
-        yield state
+        yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.force_exit = True
         server.should_exit = True

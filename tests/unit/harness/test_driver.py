@@ -12,11 +12,16 @@ from pathlib import Path
 import pytest
 
 from proctor_crds.results import ResultRecord
-from proctor_crds.wire import RunResult, RunSpec
+from proctor_crds.wire import RunResult, RunSpec, Unscored
 from proctor_harness import driver
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import RunError
-from proctor_harness.harnesses.protocol import NoReportError, Problem, Workspace
+from proctor_harness.harnesses.protocol import (
+    NoReportError,
+    PreflightReport,
+    Problem,
+    Workspace,
+)
 
 SPEC = '{"harness": "lm-eval", "tasks": ["t"], "model": "m"}'
 SCORE = ResultRecord(task="t", metric="acc", value="0.5", n=2)
@@ -26,26 +31,31 @@ class Scripted:
     """A harness whose subprocesses run the given code."""
 
     def __init__(
-        self, code: str = "", preflight: str = "{}", results: list[ResultRecord] | None = None
+        self,
+        *code: str,
+        preflight: str = "{}",
+        results: list[ResultRecord] | None = None,
+        unscored: str | None = None,
     ) -> None:
         self.code = code
         self.report = preflight
         self.results = results
+        self.unscored = [Unscored(task=unscored, why="nothing ran")] if unscored else []
 
     def validate(self, run: RunSpec) -> list[Problem]:
         return []
 
-    def preflight(self, run: RunSpec, workspace: Workspace) -> list[str]:
+    def preflight(self, run: RunSpec, workspace: Workspace) -> list[str] | PreflightReport:
         code = f"open({str(workspace.output_dir / 'preflight.json')!r}, 'w').write({self.report!r})"
         return [sys.executable, "-c", code]
 
-    def command(self, run: RunSpec, workspace: Workspace) -> list[str]:
-        return [sys.executable, "-c", self.code]
+    def commands(self, run: RunSpec, workspace: Workspace) -> list[list[str]]:
+        return [[sys.executable, "-c", code] for code in self.code]
 
-    def parse(self, output_dir: Path) -> RunResult:
+    def parse(self, run: RunSpec, output_dir: Path) -> RunResult:
         if self.results is None:
             raise NoReportError("nothing")
-        return RunResult(results=self.results)
+        return RunResult(results=self.results, unscored=self.unscored)
 
 
 @pytest.fixture
@@ -71,7 +81,25 @@ def test_scores_come_back(environment: Environment) -> None:
 
 
 def test_a_report_without_scores_is_a_failure(environment: Environment) -> None:
-    assert failure(environment, Scripted(results=[]))[0] == "HarnessFailed"
+    assert failure(environment, Scripted(results=[]))[0] == "Unscored"
+
+
+def test_an_asked_task_without_a_score_is_named(environment: Environment) -> None:
+    found = failure(environment, Scripted(results=[SCORE], unscored="t"))
+    assert found == ("Unscored", "no score of t: nothing ran")
+
+
+def test_a_part_without_a_score_is_told_beside_the_others(environment: Environment) -> None:
+    result = driver.evaluate(environment, Scripted(results=[SCORE], unscored="t.part"))
+    assert [part.task for part in result.unscored] == ["t.part"]
+    assert result.results == [SCORE]
+
+
+def test_commands_run_in_order_until_one_fails(environment: Environment, tmp_path: Path) -> None:
+    mark = f"open({str(tmp_path / 'order')!r}, 'a').write(%r)"
+    steps = [mark % "1", mark % "2" + "; raise SystemExit(3)", mark % "3"]
+    assert failure(environment, Scripted(*steps))[0] == "TargetUnreachable"
+    assert (tmp_path / "order").read_text() == "12"
 
 
 def test_no_report_is_a_failure(environment: Environment) -> None:

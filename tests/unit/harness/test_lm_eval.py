@@ -62,4 +62,4 @@ def test_the_tokenizer_is_always_named(
 def test_a_value_may_begin_with_a_dash() -> None:
     run = spec(extra={"systemInstruction": "--be brief"})
     workspace = Workspace("http://x/v1", Path("/o"), None)
-    assert "--system_instruction=--be brief" in lm_eval.command(run, workspace)
+    assert "--system_instruction=--be brief" in lm_eval.commands(run, workspace)[0]

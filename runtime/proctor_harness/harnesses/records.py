@@ -1,0 +1,49 @@
+"""Metric records with the uncertainty that their kind of metric has."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+from proctor_crds.results import ResultRecord
+
+Z95 = 1.959963984540054
+"""Of the standard normal distribution, the 97.5 % quantile."""
+
+
+def wilson(successes: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion (Wilson 1927), which holds at 0, at 1 and for few samples.
+
+    `successes` may be a sum of scores between 0 and 1: the interval is then wider than need be.
+    """
+    p, z = successes / n, Z95
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What a score is computed from."""
+
+    n: int
+    errors: int = 0
+    """Of them, those that the target did not answer."""
+    extraction_failures: int = 0
+    """Of them, those in whose answer there was nothing to judge."""
+
+
+def proportion(task: str, metric: str, value: float, samples: Samples) -> ResultRecord:
+    """A mean of samples that each are right or wrong; higher is better."""
+    n = samples.n
+    low, high = wilson(value * n, n)
+    return ResultRecord(
+        task=task,
+        metric=metric,
+        value=repr(value),
+        stderr=repr(sqrt(value * (1 - value) / (n - 1))) if n > 1 else None,
+        ci_low=f"{low:.6f}",
+        ci_high=f"{high:.6f}",
+        n=n,
+        errors=samples.errors or None,
+        extraction_failures=samples.extraction_failures or None,
+        direction="higher",
+    )

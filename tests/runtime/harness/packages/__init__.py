@@ -1,0 +1,1 @@
+"""Each harness package for real: in its own environment, through the adapter, to its report."""
