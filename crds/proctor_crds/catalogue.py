@@ -54,6 +54,8 @@ class Task:
     samples: int | None
     """Samples in all, where the harness brings them along."""
     metrics: tuple[str, ...]
+    groups: tuple[str, ...]
+    """Tasks that stand for this one and others."""
     nemo: tuple[str, ...]
     """Names under which NeMo Evaluator has the task."""
     about: str
@@ -75,6 +77,11 @@ def metrics() -> dict[tuple[str, str], Metric]:
 def find(harness: str, name: str) -> Task | None:
     """The task of that name."""
     return next((task for task in tasks(harness) if task.name == name), None)
+
+
+def members(harness: str, name: str) -> list[Task]:
+    """The tasks that the task of that name stands for; none where it stands for itself."""
+    return [task for task in tasks(harness) if name in task.groups]
 
 
 def search(words: str, harness: str | None = None) -> list[Task]:
@@ -114,6 +121,7 @@ def _task(row: dict[str, str]) -> Task:
         needs=tuple(row["needs"].split()),
         samples=int(row["samples"]) if row["samples"] else None,
         metrics=tuple(row["metrics"].split()),
+        groups=tuple(row["groups"].split()),
         nemo=tuple(row["nemo"].split()),
         about=row["about"],
     )

@@ -18,6 +18,7 @@ EXTRAS = {
     "operator": "operator",
     "runtime": "runtime,triton",
     "harness-lm-eval": "lm-eval",
+    "harness-garak": "garak",
     "harness-bfcl": "bfcl",
 }
 """Extras of this distribution that each image installs."""

@@ -12,25 +12,6 @@ from proctor_crds.wire import RunResult, RunSpec, Unscored
 from proctor_harness.harnesses import bfcl_report, parameters
 from proctor_harness.harnesses.protocol import PreflightReport, Problem, Workspace
 
-COLLECTIONS: dict[str, tuple[str, ...]] = {
-    "ast": (
-        *("simple", "irrelevance", "parallel", "multiple", "parallel_multiple"),
-        *("java", "javascript", "live_simple", "live_multiple", "live_parallel"),
-        *("live_parallel_multiple", "live_irrelevance", "live_relevance"),
-    ),
-    "python_ast": (
-        *("simple", "irrelevance", "parallel", "multiple", "parallel_multiple", "live_simple"),
-        *("live_multiple", "live_parallel", "live_parallel_multiple", "live_irrelevance"),
-        "live_relevance",
-    ),
-    "live": (
-        *("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple"),
-        *("live_irrelevance", "live_relevance"),
-    ),
-    "non_python": ("java", "javascript"),
-}
-"""Those of bfcl's collections that execute nothing; the rest is in the catalogue, and refused."""
-
 EXTRAS = ("nativeCalling",)
 UNSUPPORTED = ("few_shot", "top_p", "max_new_tokens")
 
@@ -90,7 +71,7 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
     unscored += [
         Unscored(task=task, why="none of its categories has a score")
         for task in run.tasks
-        if task in COLLECTIONS and doubtful.issuperset(COLLECTIONS[task])
+        if task not in doubtful and doubtful.issuperset(categories([task]))
     ]
     good = [bfcl_report.record(found[name]) for name in asked if name not in doubtful]
     return RunResult(results=good, unscored=unscored)
@@ -98,7 +79,11 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
 
 def categories(tasks: Iterable[str]) -> list[str]:
     """The categories of the tasks, each once, in the order asked."""
-    return list(dict.fromkeys(name for task in tasks for name in COLLECTIONS.get(task, (task,))))
+    return list(dict.fromkeys(name for task in tasks for name in _members(task)))
+
+
+def _members(task: str) -> list[str]:
+    return [member.name for member in catalogue.members("bfcl", task)] or [task]
 
 
 def _evaluate(asked: list[str], run: RunSpec, workspace: Workspace) -> list[str]:

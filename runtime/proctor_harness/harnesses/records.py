@@ -1,5 +1,6 @@
 """Metric records with the uncertainty that their kind of metric has."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -9,7 +10,7 @@ Z95 = 1.959963984540054
 """Of the standard normal distribution, the 97.5 % quantile."""
 
 
-def wilson(successes: float, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """The 95 % interval of a proportion (Wilson 1927), which holds at 0, at 1 and for few samples.
 
     `successes` may be a sum of scores between 0 and 1: the interval is then wider than need be.
@@ -46,4 +47,25 @@ def proportion(task: str, metric: str, value: float, samples: Samples) -> Result
         errors=samples.errors or None,
         extraction_failures=samples.extraction_failures or None,
         direction="higher",
+    )
+
+
+def clustered(task: str, metric: str, groups: Sequence[Sequence[float]]) -> ResultRecord:
+    """A mean of rights (1) and wrongs (0) that come in groups, such as several answers to a prompt.
+
+    The standard error is the cluster-robust one (Liang and Zeger 1986). The interval is Wilson's
+    for as many samples as independent ones would have that error; where nothing varies, for as many
+    as there are groups.
+    """
+    n, size = sum(map(len, groups)), len(groups)
+    mean = sum(map(sum, groups)) / n
+    record = proportion(task, metric, mean, Samples(n))
+    if n == size or size < 2:
+        return record
+    spread = sum((sum(group) - mean * len(group)) ** 2 for group in groups)
+    error = sqrt(spread * size / (size - 1)) / n
+    effective = min(n, mean * (1 - mean) / error**2) if error else size
+    low, high = wilson(mean * effective, effective)
+    return record.model_copy(
+        update={"stderr": repr(error), "ci_low": f"{low:.6f}", "ci_high": f"{high:.6f}"}
     )
