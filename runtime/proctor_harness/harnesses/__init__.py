@@ -3,7 +3,12 @@
 To add one: a module like `bfcl`, a line here, its tasks in `proctor_crds/tasks`, a golden test.
 """
 
-from proctor_harness.harnesses import bfcl, garak, lm_eval
+from proctor_harness.harnesses import bfcl, bigcode, garak, lm_eval
 from proctor_harness.harnesses.protocol import Harness
 
-HARNESSES: dict[str, Harness] = {"lm-eval": lm_eval, "bfcl": bfcl, "garak": garak}
+HARNESSES: dict[str, Harness] = {
+    "lm-eval": lm_eval,
+    "bfcl": bfcl,
+    "garak": garak,
+    "bigcode": bigcode,
+}
