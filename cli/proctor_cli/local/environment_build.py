@@ -18,6 +18,7 @@ EXTRAS = {
     "operator": "operator",
     "runtime": "runtime,triton",
     "harness-lm-eval": "lm-eval",
+    "harness-simple-evals": "simple-evals",
     "harness-bigcode": "bigcode",
     "harness-garak": "garak",
     "harness-bfcl": "bfcl",

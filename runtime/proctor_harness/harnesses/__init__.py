@@ -3,7 +3,7 @@
 To add one: a module like `bfcl`, a line here, its tasks in `proctor_crds/tasks`, a golden test.
 """
 
-from proctor_harness.harnesses import bfcl, bigcode, garak, lm_eval
+from proctor_harness.harnesses import bfcl, bigcode, garak, lm_eval, simple_evals
 from proctor_harness.harnesses.protocol import Harness
 
 HARNESSES: dict[str, Harness] = {
@@ -11,4 +11,5 @@ HARNESSES: dict[str, Harness] = {
     "bfcl": bfcl,
     "garak": garak,
     "bigcode": bigcode,
+    "simple-evals": simple_evals,
 }

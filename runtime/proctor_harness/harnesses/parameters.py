@@ -80,8 +80,9 @@ def tasks(run: RunSpec) -> list[Problem]:
         if task is None:
             problems.append(Problem("tasks", name, catalogue.suggestion(run.harness, name)))
             continue
-        if "sandbox" in task.needs:
-            problems.append(Problem("tasks", name, NO_SANDBOX))
+        problems += [
+            Problem("tasks", name, NOT_HERE[need]) for need in task.needs if need in NOT_HERE
+        ]
         if run.endpoint_type not in task.endpoint_types:
             usable = " or ".join(task.endpoint_types)
             remedy = f"the task {name} needs endpointType {usable}"
@@ -89,10 +90,13 @@ def tasks(run: RunSpec) -> list[Problem]:
     return problems
 
 
-NO_SANDBOX = (
-    "it executes code that the model wrote, for which this version has no sandbox;"
-    " choose tasks that execute none (proctor tasks shows which do)"
-)
+NOT_HERE = {
+    "sandbox": "it executes code that the model wrote, for which this version has no sandbox;"
+    " choose tasks that execute none (proctor tasks shows which do)",
+    "judge": "it needs a second model as judge, which this version cannot give it;"
+    " choose tasks that need none (proctor tasks shows which do)",
+}
+"""What a task may need that no run has."""
 
 
 def _suggest(harness: str, key: str, known: Collection[str]) -> str:

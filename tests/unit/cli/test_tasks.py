@@ -51,7 +51,7 @@ def test_a_harness_and_words_narrow_the_list() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--search", "simpel"], 1, "did you mean simple?"),
+        (["--search", "simpel"], 1, "did you mean simple"),
         (["--harness", "bfl"], 2, "did you mean bfcl?"),
     ],
     ids=["task", "harness"],
