@@ -28,7 +28,7 @@ def fitted(result: RunResult, limit: int = TERMINATION_LIMIT) -> RunResult:
 
 
 def _first(result: RunResult, length: int) -> RunResult:
-    return RunResult(results=result.results[:length], truncated=True)
+    return RunResult(results=result.results[:length], truncated=True, requests=result.requests)
 
 
 def _size(result: RunResult) -> int:

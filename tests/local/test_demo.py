@@ -35,7 +35,7 @@ def test_a_file_that_the_apiserver_would_refuse_is_refused(tmp_path: Path, comma
     done = proctor(command, str(wrong))
     assert done.returncode == 64
     assert "spec.evaluations.0.harness" in done.stderr
-    assert "did you mean lm-eval?" in done.stderr
+    assert "did you mean lm-eval" in done.stderr
 
 
 def test_validate_takes_the_examples() -> None:
