@@ -144,7 +144,6 @@ def our_adapter(
         "PORT_ADAPTER": str(port),
         "MOUNT_ARTIFACTS": str(directory),
         "API_KEY": "sk-0123456789abcdef",
-        "MODEL_IDENTITY": "bench",
         "ADAPTER_CONFIG": json.dumps(config),
     }
     return serving(name, port, ["-m", "proctor_harness.adapter"], environ)
