@@ -8,7 +8,7 @@ from pathlib import Path
 from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError
 from proctor_harness.adapter.http.pool import Server
 from proctor_harness.adapter.interceptors import endpoint
-from proctor_harness.adapter.load import document, load
+from proctor_harness.adapter.load import document, load, resuming
 
 TIMEOUT_SECONDS = 3600.0
 """For one attempt, where nobody says: the harness gives up long before."""
@@ -40,6 +40,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
     # Stored answers are given again only where it is known whose they are: an address may be
     # another model's tomorrow. Whoever configures the cache is taken to know.
     found = document(text) if text else {"use_caching": identity is not None}
+    config = load(found, environ["MOUNT_ARTIFACTS"])
     return Settings(
         bind_address=environ.get("BIND_ADDRESS", "127.0.0.1"),
         port=number(environ, "PORT_ADAPTER", 9100),
@@ -50,7 +51,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         identity=identity or url,
         session=environ.get("SESSION") or uuid.uuid4().hex,
         repeat=number(environ, "REPEAT_INDEX", 0),
-        config=load(found, environ["MOUNT_ARTIFACTS"]),
+        config=resuming(config) if identity else config,
     )
 
 

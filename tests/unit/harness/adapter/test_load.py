@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError
-from proctor_harness.adapter.load import document, load
+from proctor_harness.adapter.load import document, load, resuming
 
 
 def chain(config: AdapterConfig) -> dict[str, dict[str, Any]]:
@@ -157,6 +157,32 @@ def test_the_newer_generation_may_have_no_interceptors() -> None:
 
 def test_the_older_generation_stores_without_reuse_unless_told() -> None:
     assert chain(load({"interceptors": ["caching", "endpoint"]}))["caching"] == {}
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (["endpoint"], {"reuse_cached_responses": True}),
+        (["caching", "endpoint"], {"reuse_cached_responses": True}),
+        (
+            [{"name": "caching", "config": {"reuse_cached_responses": False}}, "endpoint"],
+            {"reuse_cached_responses": False},
+        ),
+    ],
+)
+def test_an_evaluation_resumes_unless_its_configuration_says_no(
+    entries: list[Any], expected: dict[str, Any]
+) -> None:
+    assert chain(resuming(load({"interceptors": entries})))["caching"] == expected
+
+
+def test_a_cache_that_is_switched_off_stays_so() -> None:
+    off = {"name": "caching", "enabled": False}
+    config = resuming(load({"interceptors": [off, "endpoint"]}))
+    assert [(entry.name, entry.enabled) for entry in config.interceptors] == [
+        ("caching", False),
+        ("endpoint", True),
+    ]
 
 
 def test_modules_may_stand_beside_flags() -> None:

@@ -37,6 +37,12 @@ def test_answers_are_given_again_only_where_it_is_known_whose_they_are() -> None
     assert cache(parsed(ADAPTER_CONFIG="use_caching: true"))["reuse_cached_responses"]
 
 
+def test_where_that_is_known_every_chain_resumes() -> None:
+    listed = {"ADAPTER_CONFIG": "interceptors: [endpoint]"}
+    assert [entry.name for entry in parsed(**listed).config.interceptors] == ["endpoint"]
+    assert cache(parsed(MODEL_IDENTITY="digest", **listed))["reuse_cached_responses"]
+
+
 def test_the_identity_is_the_address_where_there_is_no_better() -> None:
     assert parsed().identity == "http://model:8080"
     assert parsed(MODEL_IDENTITY="digest").identity == "digest"
