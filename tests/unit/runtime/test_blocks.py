@@ -16,13 +16,31 @@ def unknown(_: int) -> bool:
 
 def test_blocks_are_contiguous_where_they_can_be() -> None:
     blocks, _ = pool()
-    first = blocks.take(2, room=2)
-    second = blocks.take(2)
-    assert (first, second) == ([0, 1], [2, 3])
+    first = blocks.take(2, room=1)
+    second = blocks.take(3)
+    assert (first, second) == ([0, 1], [3, 4, 5])
+    assert blocks.take(1, after=1) == [2]
+    assert blocks.take(1, after=5) == [6]
     blocks.release(first, unknown)
-    assert blocks.take(3) == [4, 5, 6]
-    assert blocks.take(1, after=6) == [7]
     assert blocks.take(2) == [0, 1]
+
+
+def test_sequences_with_room_of_like_size_lie_at_equal_distances() -> None:
+    blocks, _ = pool(32)
+    assert blocks.take(1) == [0]
+    assert [blocks.take(3, room=room)[0] for room in (2, 4, 5)] == [8, 16, 24]
+    assert blocks.take(3, room=1) == [4, 5, 6]
+
+
+def test_room_to_grow_is_taken_by_others_only_for_want_of_more() -> None:
+    blocks, _ = pool(6)
+    first = blocks.take(1, room=3)
+    assert blocks.take(2) == [4, 5]
+    assert blocks.available == 3
+    assert blocks.take(1) == [1]
+    blocks.release(first, unknown)
+    blocks.release([1], unknown)
+    assert blocks.take(4) == [0, 1, 2, 3]
 
 
 def test_scattered_blocks_are_taken_when_there_is_no_run() -> None:

@@ -74,8 +74,8 @@ class MegatronEngine:
     @property
     def info(self) -> EngineInfo:
         """Describe the model as it is served."""
-        config, slots = self._executor.forward.config, self._executor.store.tensor.shape[3]
-        store, options = self._executor.store.tensor, self.source.options
+        config, options = self._executor.forward.config, self.source.options
+        store, slots = self._executor.store.tensor, self._executor.store.slots
         return EngineInfo(
             engine="megatron-core",
             device=str(self._executor.forward.device),
@@ -102,7 +102,7 @@ class MegatronEngine:
         """Tell what steps may hold."""
         options = self.source.options
         return Capacity(
-            blocks=self._executor.store.tensor.shape[3] // BLOCK_TOKENS,
+            blocks=self._executor.store.slots // BLOCK_TOKENS,
             block_tokens=BLOCK_TOKENS,
             sequences=options.max_batch_size,
             step_tokens=options.step_tokens,

@@ -29,7 +29,7 @@ class Executor:
             self._sampler.leave(sequence)
         for draws in step.joined:
             self._sampler.join(draws)
-        packed = pack(step, self.forward.device)
+        packed = pack(step, self.forward.device, self.store.slots)
         hidden = self.forward(packed, self.store)
         return None if hidden is None else self._answer(step, packed, hidden)
 

@@ -1,5 +1,6 @@
 """One step's pass over this rank's share of the model, through the pipeline's stages."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from proctor_runtime.engine.megatron.config import ModelConfig
 from proctor_runtime.engine.megatron.kv_store import KvStore
 from proctor_runtime.engine.megatron.layer import Layer, RotaryTable, norm_of
 from proctor_runtime.engine.megatron.packing import Packed
+from proctor_runtime.engine.megatron.parts import Level
 from proctor_runtime.engine.megatron.segments import SegmentAttention
 
 
@@ -34,15 +36,26 @@ class Forward:
 
     def __call__(self, packed: Packed, store: KvStore) -> torch.Tensor | None:
         """Return hidden states ``[tokens, hidden]``, in the packed order."""
-        hidden = self._embed(packed) if self._is_first else self._receive(len(packed.ids))
-        rotary = self.rotary.at(packed.positions)
-        attention = SegmentAttention(packed, self.layers[0].attention.scale)
-        for number, layer in enumerate(self.layers):
-            hidden = layer(hidden, rotary, partial(attention, layer=store.layer(number)))
+        given = self._embed(packed) if self._is_first else self._receive(len(packed.ids))
+        hidden = self._through(given, packed, packed.levels, store)
+        if not bool(hidden.isfinite().all()):
+            # Grids read past the ends of sequences and hide what they find; but not what is not a
+            # number, which another sequence may have left there.
+            hidden = self._through(given, packed, packed.exact_levels, store)
         if self._is_last:
             return hidden
         dist.send(hidden.contiguous(), parallel_state.get_pipeline_model_parallel_next_rank())
         return None
+
+    def _through(
+        self, hidden: torch.Tensor, packed: Packed, levels: Sequence[Level], store: KvStore
+    ) -> torch.Tensor:
+        """Pass this rank's layers."""
+        rotary = self.rotary.at(packed.positions)
+        attention = SegmentAttention(packed, levels, self.layers[0].attention.scale)
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden, rotary, partial(attention, layer=store.layer(number)))
+        return hidden
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return float32 ``[tokens, vocabulary]``; all ranks of the last stage take part."""

@@ -1,7 +1,9 @@
 """Keys and values of one rank's layers, in slots of one token each."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from proctor_runtime.engine.megatron.config import ModelConfig
@@ -27,12 +29,20 @@ class KvStore:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        # Not touched before it is used, so that a CPU's memory is not either.
-        self.tensor = torch.empty(layers, 2, groups, slots, channels, dtype=dtype, device=device)
+        self.slots = slots
+        self.tensor = zeros((layers, 2, groups, slots, channels), dtype, device)
 
     def layer(self, number: int) -> torch.Tensor:
         """Return one layer's ``[2, groups, slots, channels]``: keys, then values."""
         return self.tensor[number]
+
+
+def zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return zeros; on a CPU of memory that is not taken before it is written to."""
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    untouched = np.zeros(math.prod(shape) * dtype.itemsize, dtype=np.uint8)
+    return torch.from_numpy(untouched).view(dtype).view(shape)
 
 
 def slot_bytes(config: ModelConfig, dtype: torch.dtype, *, tensor: int, pipeline: int) -> int:

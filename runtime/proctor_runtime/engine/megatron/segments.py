@@ -4,69 +4,93 @@ Each part of a step's attention is one call: a sequence's new tokens among thems
 tokens that see one segment, however many sequences they belong to. Parts that the same token has
 are merged by their softmax's normaliser, so a shared prefix is read once for everybody, nothing is
 padded, and no mask is built. On CPUs this is faster than gathering what is scattered; on GPUs, with
-a launch for every part, it is not (see `gathered`).
+a launch for every part, it is not.
 """
+
+from collections.abc import Sequence
 
 import torch
 
-from proctor_runtime.engine.megatron.packing import Packed, Part
+from proctor_runtime.engine.megatron.packing import Packed
+from proctor_runtime.engine.megatron.parts import Grid, Level, Part
 
-attention_with_normaliser = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
 class SegmentAttention:
     """The attention of one step, the same for every layer but for its tensors."""
 
-    def __init__(self, packed: Packed, scale: float) -> None:
+    def __init__(self, packed: Packed, levels: Sequence[Level], scale: float) -> None:
         self.packed = packed
+        self.levels = levels
         self.scale = scale
 
     def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
         """Write ``[tokens, groups, queries + 2, channels]`` into the layer's slots, and attend."""
         write(mixed, layer, self.packed)
-        first, *others = self.packed.levels
-        out, normaliser = self._level(first.parts, mixed, layer, is_last=not others)
+        keys, values = layer[0, None], layer[1, None]
+        first, *others = self.levels
+        out, normaliser = self._level(first.parts, mixed, keys, values)
         for level in others:
-            part, its_normaliser = self._level(level.parts, mixed, layer, is_last=False)
+            part, its_normaliser = self._level(level.parts, mixed, keys, values)
             merge(out, normaliser, part, its_normaliser, level.index)
         return out.flatten(1)
 
     def _level(
-        self, parts: list[Part], mixed: torch.Tensor, layer: torch.Tensor, *, is_last: bool
+        self, parts: list[Part], mixed: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ``[tokens, groups, queries, channels]`` and ``[tokens, groups, queries]``."""
-        found = [self._part(part, mixed, layer) for part in parts]
-        out = torch.cat([out for out, _ in found]) if len(found) > 1 else found[0][0]
-        if is_last:
-            return out, out
-        return out, torch.cat([normaliser for _, normaliser in found])
+        found = [self._part(part, mixed, keys, values) for part in parts]
+        if len(found) == 1:
+            return found[0]
+        return torch.cat([out for out, _ in found]), torch.cat([part for _, part in found])
 
     def _part(
-        self, part: Part, mixed: torch.Tensor, layer: torch.Tensor
+        self, part: Part, mixed: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        start, end, segment = part
-        if segment is None:
-            return self._among_themselves(mixed[start:end])
-        first, count = segment
-        queries = mixed[start:end, :, :-2]
+        mixed = mixed[part.start : part.end]
+        if part.sees is None:
+            return self._among_themselves(mixed)
+        queries = mixed[:, :, :-2]
+        if isinstance(part.sees, Grid):
+            return self._grid(part.sees, queries, keys, values)
+        keys, values = keys.narrow(2, *part.sees), values.narrow(2, *part.sees)
+        return self._segment(queries, keys, values)
+
+    def _segment(
+        self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Let all queries see all of one segment."""
         tokens, groups, per_group, channels = queries.shape
-        # Everybody sees all of it, so queries of different tokens and heads are all the same to it.
-        out, normaliser = attention_with_normaliser(
-            queries.transpose(0, 1).reshape(1, groups, tokens * per_group, channels),
-            layer[0, None, :, first : first + count],
-            layer[1, None, :, first : first + count],
-            scale=self.scale,
-        )
+        if tokens == 1:
+            return attend(queries, keys, values, scale=self.scale)  # type: ignore[no-any-return]
+        # To the segment, queries of different tokens and heads are all the same.
+        queries = queries.transpose(0, 1).reshape(1, groups, tokens * per_group, channels)
+        out, normaliser = attend(queries, keys, values, scale=self.scale)
         shape = (groups, tokens, per_group)
         return (
             out.view(*shape, channels).transpose(0, 1),
             normaliser.reshape(shape).transpose(0, 1),
         )
 
+    def _grid(
+        self, grid: Grid, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Let each token see its own segment."""
+        if grid.used is not None:
+            spread = queries.new_zeros(grid.cells, *queries.shape[1:])
+            queries = spread.index_copy_(0, grid.used, queries)
+        out, normaliser = attend(
+            queries, cells(keys, grid), cells(values, grid), attn_mask=grid.mask, scale=self.scale
+        )
+        if grid.used is not None:
+            return out[grid.used], normaliser[grid.used]
+        return out, normaliser
+
     def _among_themselves(self, mixed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Let successive tokens of a sequence attend to each other, causally."""
         tokens, groups, per_group, channels = mixed[:, :, :-2].shape
-        out, normaliser = attention_with_normaliser(
+        out, normaliser = attend(
             mixed[:, :, :-2].permute(1, 2, 0, 3).reshape(1, groups * per_group, tokens, channels),
             mixed[None, :, :, -2].transpose(1, 2),
             mixed[None, :, :, -1].transpose(1, 2),
@@ -77,6 +101,17 @@ class SegmentAttention:
         return out.view(*shape, channels).permute(2, 0, 1, 3), normaliser.reshape(shape).permute(
             2, 0, 1
         )
+
+
+def cells(slots: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """View ``[1, groups, slots, channels]`` as ``[cells, groups, longest, channels]``."""
+    _, groups, _, channels = slots.shape
+    _, by_group, by_slot, by_channel = slots.stride()
+    return slots.as_strided(
+        (grid.cells, groups, grid.longest, channels),
+        (grid.distance * by_slot, by_group, by_slot, by_channel),
+        slots.storage_offset() + grid.first * by_slot,
+    )
 
 
 def write(mixed: torch.Tensor, layer: torch.Tensor, packed: Packed) -> None:

@@ -2,8 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
-FREE, TAKEN = 0, 1
+FREE, TAKEN, ROOM = 0, 1, 2
+"""`ROOM` is free, but behind a sequence that may grow into it: others take it last."""
+
+LONGEST_LANE = 64
+"""Blocks."""
 
 
 class BlockPool:
@@ -34,18 +39,22 @@ class BlockPool:
     def take(self, count: int, *, after: int | None = None, room: int = 0) -> list[int]:
         """Take free blocks: next to the block `after`, else with `room` to grow, if that can be.
 
+        With room they begin at a multiple of what they will come to, rounded up to a power of two:
+        sequences of like size lie at equal distances, and attention can take them all at once.
         There must be as many `available`.
         """
-        while self._free < count:
+        while self._free < count + room and self._idle:
             self._evict()
         taken = self._following(after, count)
         self._mark(taken)
         missing = count - len(taken)
         if missing:
-            others = self._run(missing + room)[:missing] or self._run(missing)
-            others = others or self._singles(missing)
-            self._mark(others)
-            taken += others
+            others = self._lane(missing + room) if room else []
+            others = others or self._run(missing) or self._singles(missing)
+            self._mark(others[:missing])
+            for block in others[missing:]:
+                self._state[block] = ROOM
+            taken += others[:missing]
         return taken
 
     def hold(self, blocks: Iterable[int]) -> None:
@@ -65,6 +74,13 @@ class BlockPool:
                     self._idle[block] = None
                 else:
                     self._give_back(block)
+        self._give_up_room(blocks)
+
+    def _give_up_room(self, blocks: Sequence[int]) -> None:
+        behind = blocks[-1] + 1 if blocks else self.count
+        while behind < self.count and self._state[behind] == ROOM:
+            self._state[behind] = FREE
+            behind += 1
 
     def forget(self, block: int) -> None:
         """Hear that a block's content is not known any more."""
@@ -92,9 +108,18 @@ class BlockPool:
         if after is None:
             return []
         end = after + 1
-        while end < self.count and end - after <= count and self._state[end] == FREE:
+        while end < self.count and end - after <= count and self._state[end] != TAKEN:
             end += 1
         return list(range(after + 1, end))
+
+    def _lane(self, count: int) -> list[int]:
+        """Find the first run of so many free blocks that begins where a lane does."""
+        lane = min(1 << (count - 1).bit_length(), LONGEST_LANE)
+        wanted = bytes(-(-count // lane) * lane)
+        start = self._state.find(wanted)
+        while start >= 0 and start % lane:
+            start = self._state.find(wanted, -(-start // lane) * lane)
+        return [] if start < 0 else list(range(start, start + count))
 
     def _run(self, count: int) -> list[int]:
         """Find the first run of so many free blocks."""
@@ -103,9 +128,8 @@ class BlockPool:
 
     def _singles(self, count: int) -> list[int]:
         """Find free blocks anywhere."""
-        found: list[int] = []
-        at = -1
-        while len(found) < count:
-            at = self._state.index(FREE, at + 1)
-            found.append(at)
+        found = [at for at, state in enumerate(self._state) if state == FREE][:count]
+        if len(found) < count:
+            others = (at for at, state in enumerate(self._state) if state == ROOM)
+            found.extend(islice(others, count - len(found)))
         return found

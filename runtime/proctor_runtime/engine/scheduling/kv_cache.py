@@ -53,7 +53,7 @@ class KvCache:
         tokens = tuple(progress.tokens)
         match = self._index.match(tokens, progress.top) if self.sharing else NOTHING
         copies = self._admit(progress, match, spare)
-        if copies is None and not spare and match.entries:
+        if copies is None and not spare and match.sources:
             # What it shares is held besides what it needs: all of the store may be needed.
             copies = self._admit(progress, NOTHING, spare)
         return copies
