@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from bench import apply_to_job, serving_layers
+from bench import apply_to_job, serving_generation, serving_layers, serving_scoring
 
-MODULES = (apply_to_job, serving_layers)
+MODULES = (apply_to_job, serving_layers, serving_generation, serving_scoring)
 HERE = Path(__file__).parent
 
 

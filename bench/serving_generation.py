@@ -10,11 +10,17 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+from transformers import AutoModelForCausalLM
+
+from bench.engine import running_engine
 from bench.measurement import Measurement
-from bench.serving_model import SPECIAL, VOCABULARY, ModelFolders, model_folders
+from bench.serving_model import SPECIAL, VOCABULARY, write_twins
 from proctor_runtime.engine.protocol import Completion, GenerateRequest
 
 BATCHES = (1, 8, 32)
@@ -25,12 +31,12 @@ NEW = 64
 
 def measure() -> list[Measurement]:
     """The median of `RUNS` ratios of tokens per second, at each batch size."""
-    from bench.engine import running_engine  # noqa: PLC0415 - imports torch
-
-    with warnings.catch_warnings(), model_folders() as folders:
+    with warnings.catch_warnings(), TemporaryDirectory() as directory:
         warnings.simplefilter("ignore")
-        theirs = hugging_face(folders)
-        with running_engine(folders.megatron) as batcher:
+        folder = Path(directory)
+        write_twins(folder)
+        theirs = hugging_face(folder)
+        with running_engine(folder / "checkpoint") as batcher:
 
             def ours(prompts: Sequence[tuple[int, ...]]) -> None:
                 futures: list[Future[Completion]] = [
@@ -63,12 +69,9 @@ def seconds(serve: Callable[..., None], prompts: Sequence[tuple[int, ...]]) -> f
     return time.perf_counter() - begin
 
 
-def hugging_face(folders: ModelFolders) -> Callable[[Sequence[tuple[int, ...]]], None]:
+def hugging_face(folder: Path) -> Callable[[Sequence[tuple[int, ...]]], None]:
     """Return ``generate`` of the same model in transformers."""
-    import torch  # noqa: PLC0415 - it takes seconds to import
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
-
-    model: Any = AutoModelForCausalLM.from_pretrained(folders.hugging_face, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder / "hugging-face", dtype=torch.float32)
     model.eval()
     model.generation_config.eos_token_id = None
 

@@ -1,14 +1,17 @@
 """A model of five million random parameters, and a tokenizer learnt from this repository."""
 
+import json
 from argparse import Namespace
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from demo.to_hugging_face import convert
 from tests.runtime.conftest import write_checkpoint
 
 VOCABULARY = 4096
+SPECIAL = ("<s>", "</s>", "<pad>")
 LONGEST = 1024
 
 MODEL = Namespace(
@@ -17,6 +20,7 @@ MODEL = Namespace(
     num_attention_heads=8,
     group_query_attention=True,
     num_query_groups=4,
+    kv_channels=32,
     ffn_hidden_size=688,
     normalization="RMSNorm",
     norm_epsilon=1e-5,
@@ -37,6 +41,19 @@ def write_model(folder: Path) -> None:
     write_tokenizer(folder / "tokenizer")
 
 
+def write_twins(folder: Path) -> None:
+    """Write the model, and once more as ``hugging-face`` for transformers."""
+    write_model(folder)
+    convert(folder / "checkpoint", folder / "tokenizer", folder / "hugging-face")
+
+
+def words(folder: Path) -> list[str]:
+    """Return texts that are one token each, wherever they stand."""
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    plain = [piece for piece in vocabulary if piece[0] == "Ġ" and piece[1:].isascii()]
+    return [f" {piece[1:]}" for piece in plain if piece[1:].isalpha()]
+
+
 def write_tokenizer(folder: Path) -> None:
     """Learn a byte-level vocabulary from the repository's own text."""
     tokenizer = Tokenizer(models.BPE())
@@ -44,10 +61,10 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=["<s>", "</s>"],
+        special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train([str(path) for path in sorted(Path().rglob("*.py"))], trainer)
-    special = {"bos_token": "<s>", "eos_token": "</s>"}
+    special = dict(zip(("bos_token", "eos_token", "pad_token"), SPECIAL, strict=True))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)

@@ -1,8 +1,9 @@
 """Multiple choice: our engine against in-process lm-eval `hf`, on the same weights.
 
-Questions with four choices of five tokens, behind five examples that are drawn anew for each
-question, as lm-eval does by default: a question's choices share everything before them, and
-questions share nothing. In process on both sides; `hf` at its best batch size.
+Five examples before each question, and four choices. As in MMLU the examples are the same for all
+questions and a choice is a letter, for which `hf` needs one pass a question; as in ARC and most
+others they are drawn anew for each question, and a choice is a text. In process on both sides;
+`hf` at its best batch size.
 """
 
 import json
@@ -10,54 +11,97 @@ import statistics
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.engine import running_engine
+from bench.in_process_hf import Pair, best_hf, instances
 from bench.measurement import Measurement
-from bench.serving_model import SPECIAL, VOCABULARY, ModelFolders, model_folders, word
+from bench.serving_model import words, write_twins
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.protocol import Completion, GenerateRequest
 
-QUESTIONS = 16
-EXAMPLE_WORDS = 60
-QUESTION_WORDS = 55
-CHOICE_WORDS = 5
-BATCH_SIZES = (1, 8, 16, 32)
+QUESTIONS = 32
+EXAMPLES = 5
+QUESTION_WORDS = 60
 RUNS = 5
 TOLERANCE = 1e-3
 """Of a choice's log-likelihood, between two ways to add the same numbers up."""
 
-Pair = tuple[str, str]
+
+@dataclass(frozen=True)
+class Task:
+    """A kind of multiple choice."""
+
+    name: str
+    choice_words: int
+    are_examples_drawn: bool
+
+    def pairs(self, known: Sequence[str], seed: int) -> list[Pair]:
+        """Invent questions out of known words: four pairs of context and choice each."""
+        random = Random(seed)  # noqa: S311 - prompts, not secrets
+
+        def text(count: int) -> str:
+            return "".join(random.choices(known, k=count))
+
+        def example() -> str:
+            return text(QUESTION_WORDS + self.choice_words)
+
+        examples = [example() for _ in range(QUESTIONS if self.are_examples_drawn else EXAMPLES)]
+        pairs = []
+        for _ in range(QUESTIONS):
+            context = "".join(
+                random.sample(examples, EXAMPLES) if self.are_examples_drawn else examples
+            )
+            context += text(QUESTION_WORDS)
+            pairs += [(context, text(self.choice_words)) for _ in range(4)]
+        return pairs
+
+
+TASKS = (
+    Task("scoring_mc_5shot_vs_hf", choice_words=1, are_examples_drawn=False),
+    Task("scoring_mc_5shot_drawn_vs_hf", choice_words=5, are_examples_drawn=True),
+)
 
 
 def measure() -> list[Measurement]:
-    """The median of `RUNS` ratios of requests per second."""
-    from bench.engine import running_engine  # noqa: PLC0415 - imports torch
-
-    with warnings.catch_warnings(), model_folders() as folders:
+    """The median of `RUNS` ratios of requests per second, of each task."""
+    with warnings.catch_warnings(), TemporaryDirectory() as directory:
         warnings.simplefilter("ignore")
-        theirs = best_hf(folders, questions(0))
-        with running_engine(folders.megatron) as batcher:
-            ratios = [compare(batcher, theirs, questions(run)) for run in range(RUNS + 1)]
-    ratio = statistics.median(ratios[1:])  # the first warms both up
-    return [Measurement("scoring_mc_5shot_vs_hf", ratio, "×", 4.0, "higher")]
+        folder = Path(directory)
+        write_twins(folder)
+        known = words(folder / "tokenizer")
+        return [compare(task, folder, known) for task in TASKS]
 
 
-def compare(batcher: Batcher, theirs: Any, pairs: Sequence[Pair]) -> float:
+def compare(task: Task, folder: Path, known: Sequence[str]) -> Measurement:
+    """Measure one task."""
+    asked = [task.pairs(known, run) for run in range(RUNS + 1)]
+    theirs = best_hf(folder / "hugging-face", instances(asked[0]))
+    with running_engine(folder / "checkpoint") as batcher:
+        ratios = [ratio(task, batcher, theirs, pairs) for pairs in asked]
+    return Measurement(task.name, statistics.median(ratios[1:]), "×", 4.0, "higher")
+
+
+def ratio(task: Task, batcher: Batcher, theirs: Any, pairs: Sequence[Pair]) -> float:
     """Return how many times as fast we are; both must come to the same."""
     begin = time.perf_counter()
     expected = theirs.loglikelihood(instances(pairs), disable_tqdm=True)
     between = time.perf_counter()
-    found = score(batcher, theirs.tokenizer, pairs)
+    completions = score(batcher, theirs.tokenizer, pairs)
     end = time.perf_counter()
-    for (value, _), ours in zip(expected, found, strict=True):
+    for (value, _), completion in zip(expected, completions, strict=True):
+        ours = sum(one or 0.0 for one in completion.prompt.logprobs[-task.choice_words :])
         if abs(value - ours) > TOLERANCE:
             raise AssertionError(f"log-likelihoods differ: {value} and {ours}")
     return (between - begin) / (end - between)
 
 
-def score(batcher: Batcher, tokenizer: Any, pairs: Sequence[Pair]) -> list[float]:
-    """Score each continuation after its context, as the API would ask for it."""
+def score(batcher: Batcher, tokenizer: Any, pairs: Sequence[Pair]) -> list[Completion]:
+    """Score each choice after its question, as the API would ask for it."""
     futures = []
     for context, continuation in pairs:
         ids = tuple(tokenizer.encode(context + continuation, add_special_tokens=False))
@@ -65,52 +109,7 @@ def score(batcher: Batcher, tokenizer: Any, pairs: Sequence[Pair]) -> list[float
             prompt=ids, max_new_tokens=1, prompt_logprobs=True, top_logprobs=1
         )
         futures.append(batcher.submit(request))
-    return [log_likelihood(future.result()) for future in futures]
-
-
-def log_likelihood(completion: Completion) -> float:
-    """Add up what the choice's tokens got."""
-    return sum(value or 0.0 for value in completion.prompt.logprobs[-CHOICE_WORDS:])
-
-
-def questions(seed: int) -> list[Pair]:
-    """Invent questions, four pairs of context and choice each."""
-    random = Random(seed)  # noqa: S311 - prompts, not secrets
-
-    def text(words: int) -> str:
-        return " ".join(word(random.randrange(VOCABULARY - len(SPECIAL))) for _ in range(words))
-
-    pairs = []
-    for _ in range(QUESTIONS):
-        context = text(5 * (EXAMPLE_WORDS + CHOICE_WORDS) + QUESTION_WORDS)
-        pairs += [(context, " " + text(CHOICE_WORDS)) for _ in range(4)]
-    return pairs
-
-
-def instances(pairs: Sequence[Pair]) -> list[Any]:
-    """Return the pairs as lm-eval's requests."""
-    from lm_eval.api.instance import Instance  # noqa: PLC0415 - it takes seconds to import
-
-    return [Instance("loglikelihood", {}, pair, at) for at, pair in enumerate(pairs)]
-
-
-def best_hf(folders: ModelFolders, pairs: Sequence[Pair]) -> Any:
-    """Return lm-eval's `hf` with the batch size at which it is fastest."""
-    from lm_eval.models.huggingface import HFLM  # noqa: PLC0415 - it takes seconds to import
-
-    lm: Any = HFLM(
-        pretrained=str(folders.hugging_face), device="cpu", dtype="float32", batch_size=1
-    )
-
-    def seconds(size: int) -> float:
-        lm.batch_size_per_gpu = size
-        begin = time.perf_counter()
-        lm.loglikelihood(instances(pairs), disable_tqdm=True)
-        return time.perf_counter() - begin
-
-    seconds(BATCH_SIZES[0])  # warm up
-    lm.batch_size_per_gpu = min(BATCH_SIZES, key=seconds)
-    return lm
+    return [future.result() for future in futures]
 
 
 if __name__ == "__main__":
