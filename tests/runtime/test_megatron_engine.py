@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.protocol import Completion, GenerateRequest, Sampling
+from proctor_runtime.engine.scheduling.step import RowResult, Step
 from tests.runtime.batches import (
     PROMPTS,
     SAMPLINGS,
@@ -113,6 +116,65 @@ def test_a_seeded_request_samples_the_same_alone_and_in_company(engine: Any) -> 
         assert_close(completion, run(engine, [request])[0])
     other = replace(requests[0], sampling=Sampling(temperature=1.0, seed=99))
     assert ids(run(engine, [other])[0]) != ids(together[0])
+
+
+beginnings = st.sampled_from([(), tuple(range(40, 60)), tuple(range(40, 75))])
+mixes = st.lists(
+    st.builds(
+        lambda beginning, own, new, sampling, scored: generation(
+            (*beginning, *own), new=new, sampling=sampling, prompt_logprobs=scored
+        ),
+        beginnings,
+        st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=12),
+        st.sampled_from([0, 1, 1, 4, 9]),
+        st.sampled_from(SAMPLINGS),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(mixes, st.sampled_from([12, 40]), st.sampled_from([7, 64]), st.sampled_from([2, 32]))
+def test_any_mix_gives_everybody_what_they_get_alone(
+    engine: Any, asked: list[GenerateRequest], blocks: int, step_tokens: int, sequences: int
+) -> None:
+    """Log-probabilities to 1e-5: sums are added up in another order in other company."""
+    together = run(engine, asked, blocks=blocks, step_tokens=step_tokens, sequences=sequences)
+    for request, completion in zip(asked, together, strict=True):
+        alone = run(engine, [request], prefix_caching=False, chunked_prefill=False)
+        assert_close(completion, alone[0])
+        assert completion.finish == alone[0].finish
+
+
+def test_a_seeded_request_samples_the_same_among_64_others(engine: Any) -> None:
+    request = generation(PROMPTS[3], new=12, sampling=Sampling(temperature=1.0, seed=11))
+    others = [
+        generation((n, n + 1), new=n % 9 + 1, sampling=SAMPLINGS[n % len(SAMPLINGS)])
+        for n in range(64)
+    ]
+    together = run(engine, [*others[:32], request, *others[32:]], sequences=65)
+    assert ids(together[32]) == ids(run(engine, [request])[0])
+
+
+def test_choices_are_scored_by_one_prefill_of_their_question(engine: Any) -> None:
+    question = tuple(range(20, 70))
+    asked = [scoring((*question, *choice)) for choice in ((1, 2), (1, 3), (4,), (5, 6, 7))]
+    computed: list[int] = []
+
+    class Counting:
+        capacity = engine.capacity
+
+        def execute(self, step: Step) -> list[RowResult]:
+            computed.extend(len(row.tokens) for row in step.rows)
+            results: list[RowResult] = engine.execute(step)
+            return results
+
+    completions = run(Counting(), asked)
+    assert computed == [52, 2, 2, 4]
+    for request, completion in zip(asked, completions, strict=True):
+        check_against_plain(engine, request, completion)
 
 
 def test_top_k_one_is_greedy_and_top_k_bounds_the_choice(engine: Any) -> None:

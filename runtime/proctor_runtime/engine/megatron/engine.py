@@ -22,6 +22,9 @@ from proctor_runtime.engine.protocol import EngineDeadError, EngineInfo, Feature
 from proctor_runtime.engine.scheduling.scheduler import Capacity
 from proctor_runtime.engine.scheduling.step import RowResult, Step
 
+NO_GRAPHS = "steps differ in shape, and none is captured"
+NO_FLASH_DECODE = "keys and values are gathered for PyTorch's scaled dot product"
+
 
 def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
     """Build and fill this rank's share of the model, and its KV store."""
@@ -93,9 +96,16 @@ class MegatronEngine:
             kv_cache_bytes=store.numel() * store.element_size(),
             prefix_caching=asked(options.prefix_caching, "prefixCaching"),
             chunked_prefill=asked(options.chunked_prefill, "chunkedPrefill"),
-            cuda_graphs=Feature(on=False, reason="the model is on a CPU"),
-            flash_decode=Feature(on=False, reason="the model is on a CPU"),
+            cuda_graphs=self._of_cuda(options.cuda_graphs, "cudaGraphs", NO_GRAPHS),
+            flash_decode=self._of_cuda(options.flash_decode, "flashDecode", NO_FLASH_DECODE),
         )
+
+    def _of_cuda(self, wanted: bool, setting: str, missing: str) -> Feature:
+        """Describe a feature of GPUs that this engine does not have."""
+        if not wanted:
+            return asked(wanted, setting)
+        on_cpu = self._executor.forward.device.type == "cpu"
+        return Feature(on=False, reason="the model is on a CPU" if on_cpu else missing)
 
     @property
     def capacity(self) -> Capacity:

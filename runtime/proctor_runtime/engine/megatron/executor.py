@@ -29,12 +29,12 @@ class Executor:
             self._sampler.leave(sequence)
         for draws in step.joined:
             self._sampler.join(draws)
-        packed = pack(step, self.forward.device, self.store.slots)
+        packed = pack(step, self.forward.device)
         hidden = self.forward(packed, self.store)
-        return None if hidden is None else self._answer(step, packed, hidden)
+        return None if hidden is None else self._answer(packed, hidden)
 
-    def _answer(self, step: Step, packed: Packed, hidden: torch.Tensor) -> list[RowResult]:
-        rows = [step.rows[at] for at in packed.order]
+    def _answer(self, packed: Packed, hidden: torch.Tensor) -> list[RowResult]:
+        rows = packed.rows
         wanted = Wanted.of(rows, packed.starts)
         top = max(row.top for row in rows)
         size = max(1, LOGIT_BUDGET // self.forward.config.vocab_size)

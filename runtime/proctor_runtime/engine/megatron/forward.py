@@ -1,8 +1,7 @@
 """One step's pass over this rank's share of the model, through the pipeline's stages."""
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -11,11 +10,23 @@ from megatron.core.tensor_parallel import gather_from_tensor_model_parallel_regi
 from torch.nn import functional
 
 from proctor_runtime.engine.megatron.config import ModelConfig
+from proctor_runtime.engine.megatron.gathered import GatheredAttention
 from proctor_runtime.engine.megatron.kv_store import KvStore
 from proctor_runtime.engine.megatron.layer import Layer, RotaryTable, norm_of
 from proctor_runtime.engine.megatron.packing import Packed
-from proctor_runtime.engine.megatron.parts import Level
 from proctor_runtime.engine.megatron.segments import SegmentAttention
+
+
+class StepAttention(Protocol):
+    """How the rows of one step attend, in any layer."""
+
+    def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
+        """Write ``[tokens, groups, queries + 2, channels]`` into the layer's slots, and attend."""
+        ...
+
+    def exact(self) -> "StepAttention | None":
+        """Return a slower way that reads nothing but a sequence's own slots; None if this is."""
+        ...
 
 
 class Forward:
@@ -37,22 +48,30 @@ class Forward:
     def __call__(self, packed: Packed, store: KvStore) -> torch.Tensor | None:
         """Return hidden states ``[tokens, hidden]``, in the packed order."""
         given = self._embed(packed) if self._is_first else self._receive(len(packed.ids))
-        hidden = self._through(given, packed, packed.levels, store)
-        if not bool(hidden.isfinite().all()):
+        attention = self._plan(packed, store)
+        hidden = self._through(given, packed, attention, store)
+        exact = attention.exact()
+        if exact is not None and not bool(hidden.isfinite().all()):
             # Grids read past the ends of sequences and hide what they find; but not what is not a
             # number, which another sequence may have left there.
-            hidden = self._through(given, packed, packed.exact_levels, store)
+            hidden = self._through(given, packed, exact, store)
         if self._is_last:
             return hidden
         dist.send(hidden.contiguous(), parallel_state.get_pipeline_model_parallel_next_rank())
         return None
 
+    def _plan(self, packed: Packed, store: KvStore) -> "StepAttention":
+        """Choose how the step attends."""
+        scale = self.layers[0].attention.scale
+        if self.device.type == "cpu":
+            return SegmentAttention.of(packed, scale, store.slots)
+        return GatheredAttention(packed, scale)
+
     def _through(
-        self, hidden: torch.Tensor, packed: Packed, levels: Sequence[Level], store: KvStore
+        self, hidden: torch.Tensor, packed: Packed, attention: "StepAttention", store: KvStore
     ) -> torch.Tensor:
         """Pass this rank's layers."""
         rotary = self.rotary.at(packed.positions)
-        attention = SegmentAttention(packed, levels, self.layers[0].attention.scale)
         for number, layer in enumerate(self.layers):
             hidden = layer(hidden, rotary, partial(attention, layer=store.layer(number)))
         return hidden

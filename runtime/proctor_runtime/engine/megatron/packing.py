@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from proctor_runtime.engine.megatron.grids import grids
 from proctor_runtime.engine.megatron.kv_store import slots_of
-from proctor_runtime.engine.megatron.parts import Level, levels
-from proctor_runtime.engine.scheduling.step import Step
+from proctor_runtime.engine.scheduling.step import Row, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +14,7 @@ class Packed:
 
     order: list[int]
     """Which of the step's rows stands where."""
+    rows: list[Row]
     starts: list[int]
     """Where each of them begins."""
     ids: torch.Tensor
@@ -24,13 +23,10 @@ class Packed:
     """Where each token's keys and values go."""
     copies: tuple[torch.Tensor, torch.Tensor] | None
     """Slots to copy from and to."""
-    levels: list[Level]
-    exact_levels: list[Level]
-    """The same without grids: each token reads its own slots only."""
 
 
-def pack(step: Step, device: torch.device, slots: int) -> Packed:
-    """Lay a step's rows out so that those that begin alike are neighbours; `slots` there are."""
+def pack(step: Step, device: torch.device) -> Packed:
+    """Lay a step's rows out so that those that begin alike are neighbours."""
     order = sorted(range(len(step.rows)), key=lambda at: step.rows[at].segments)
     rows = [step.rows[at] for at in order]
     ids: list[int] = []
@@ -43,9 +39,7 @@ def pack(step: Step, device: torch.device, slots: int) -> Packed:
         positions.extend(range(row.position, row.position + len(row.tokens)))
         written.extend(slots_of(row.written))
     whole = torch.tensor([ids, positions, written], device=device)
-    exact = levels(rows, device)
-    gridded = [Level(grids(level.parts, slots, device), level.index) for level in exact]
-    return Packed(order, starts, whole[0], whole[1], whole[2], copies(step, device), gridded, exact)
+    return Packed(order, rows, starts, whole[0], whole[1], whole[2], copies(step, device))
 
 
 def copies(step: Step, device: torch.device) -> tuple[torch.Tensor, torch.Tensor] | None:

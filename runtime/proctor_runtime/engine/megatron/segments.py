@@ -4,15 +4,17 @@ Each part of a step's attention is one call: a sequence's new tokens among thems
 tokens that see one segment, however many sequences they belong to. Parts that the same token has
 are merged by their softmax's normaliser, so a shared prefix is read once for everybody, nothing is
 padded, and no mask is built. On CPUs this is faster than gathering what is scattered; on GPUs, with
-a launch for every part, it is not.
+a launch for every part, it is not (see `gathered`).
 """
 
 from collections.abc import Sequence
 
 import torch
 
+from proctor_runtime.engine.megatron.grids import grids
+from proctor_runtime.engine.megatron.kv_store import write
 from proctor_runtime.engine.megatron.packing import Packed
-from proctor_runtime.engine.megatron.parts import Grid, Level, Part
+from proctor_runtime.engine.megatron.parts import Grid, Level, Part, levels
 
 attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
@@ -20,14 +22,30 @@ attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 class SegmentAttention:
     """The attention of one step, the same for every layer but for its tensors."""
 
-    def __init__(self, packed: Packed, levels: Sequence[Level], scale: float) -> None:
+    def __init__(self, packed: Packed, scale: float, levels: Sequence[Level]) -> None:
         self.packed = packed
-        self.levels = levels
         self.scale = scale
+        self.levels = levels
+
+    @classmethod
+    def of(cls, packed: Packed, scale: float, slots: int) -> "SegmentAttention":
+        """Plan a step's attention in a store of so many slots."""
+        device = packed.ids.device
+        planned = levels(packed.rows, device)
+        return cls(
+            packed, scale, [Level(grids(one.parts, slots, device), one.index) for one in planned]
+        )
+
+    def exact(self) -> "SegmentAttention | None":
+        """Return the same without grids, whose tokens read their own slots only; None if it is."""
+        if not any(isinstance(part.sees, Grid) for level in self.levels for part in level.parts):
+            return None
+        planned = levels(self.packed.rows, self.packed.ids.device)
+        return SegmentAttention(self.packed, self.scale, planned)
 
     def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
         """Write ``[tokens, groups, queries + 2, channels]`` into the layer's slots, and attend."""
-        write(mixed, layer, self.packed)
+        write(mixed, layer, self.packed.slots, self.packed.copies)
         keys, values = layer[0, None], layer[1, None]
         first, *others = self.levels
         out, normaliser = self._level(first.parts, mixed, keys, values)
@@ -112,14 +130,6 @@ def cells(slots: torch.Tensor, grid: Grid) -> torch.Tensor:
         (grid.distance * by_slot, by_group, by_slot, by_channel),
         slots.storage_offset() + grid.first * by_slot,
     )
-
-
-def write(mixed: torch.Tensor, layer: torch.Tensor, packed: Packed) -> None:
-    """Put the tokens' keys and values into their slots, then copy within them."""
-    layer.index_copy_(2, packed.slots, mixed[:, :, -2:].permute(2, 1, 0, 3))
-    if packed.copies is not None:
-        sources, targets = packed.copies
-        layer.index_copy_(2, targets, layer.index_select(2, sources))
 
 
 def merge(
