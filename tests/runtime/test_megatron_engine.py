@@ -177,6 +177,31 @@ def test_choices_are_scored_by_one_prefill_of_their_question(engine: Any) -> Non
         check_against_plain(engine, request, completion)
 
 
+def test_only_so_many_logits_exist_at_a_time(engine: Any) -> None:
+    from proctor_runtime.engine.megatron.executor import Executor
+
+    forward, store = engine._executor.forward, engine._executor.store
+    rows: list[int] = []
+
+    class Watched:
+        config, device = forward.config, forward.device
+
+        def __call__(self, *given: Any) -> Any:
+            return forward(*given)
+
+        def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+            rows.append(len(hidden))
+            logits: torch.Tensor = forward.logits(hidden)
+            return logits
+
+    executor: Any = Executor(Watched(), store, logit_budget=5 * VOCABULARY)  # type: ignore[arg-type]
+    executor.capacity = engine.capacity
+    asked = [make(prompt) for prompt in PROMPTS for make in (scoring, generation)]
+    for request, completion in zip(asked, run(executor, asked), strict=True):
+        check_against_plain(engine, request, completion)
+    assert max(rows) == 5
+
+
 def test_top_k_one_is_greedy_and_top_k_bounds_the_choice(engine: Any) -> None:
     greedy, one, five = run(
         engine,

@@ -17,9 +17,12 @@ from proctor_runtime.engine.scheduling.step import Row, RowResult, Scores, Step
 class Executor:
     """Computes steps on this rank's share of the model."""
 
-    def __init__(self, forward: Forward, store: KvStore) -> None:
+    def __init__(
+        self, forward: Forward, store: KvStore, *, logit_budget: int = LOGIT_BUDGET
+    ) -> None:
         self.forward = forward
         self.store = store
+        self._rows = max(1, logit_budget // forward.config.vocab_size)
         self._sampler = Sampler()
 
     @torch.inference_mode()
@@ -37,10 +40,9 @@ class Executor:
         rows = packed.rows
         wanted = Wanted.of(rows, packed.starts)
         top = max(row.top for row in rows)
-        size = max(1, LOGIT_BUDGET // self.forward.config.vocab_size)
         pieces = [
-            self._score(hidden, wanted.part(start, start + size), top)
-            for start in range(0, len(wanted.places), size)
+            self._score(hidden, wanted.part(start, start + self._rows), top)
+            for start in range(0, len(wanted.places), self._rows)
         ]
         answers = split(rows, pieces)
         in_order = dict(zip(packed.order, answers, strict=True))

@@ -22,10 +22,11 @@ class GatheredAttention:
         rows = list(zip(packed.starts, packed.rows, strict=True))
         device = packed.ids.device
         single = [(start, row) for start, row in rows if len(row.tokens) == 1]
-        self._singles = Singles(single, scale, device) if single else None
-        self._prompts = [
+        self._parts: list[Singles | Prompt] = [
             Prompt(start, row, scale, device) for start, row in rows if len(row.tokens) > 1
         ]
+        if single:
+            self._parts.append(Singles(single, scale, device))
 
     def exact(self) -> None:
         """Hold no better way: masked or not, a token reads its own sequence's slots only."""
@@ -34,7 +35,7 @@ class GatheredAttention:
         """Write ``[tokens, groups, queries + 2, channels]`` into the layer's slots, and attend."""
         write(mixed, layer, self.packed.slots, self.packed.copies)
         out = torch.empty_like(mixed[:, :, :-2])
-        for part in (*([self._singles] if self._singles else []), *self._prompts):
+        for part in self._parts:
             out[part.tokens] = part(mixed, layer)
         return out.flatten(1)
 
