@@ -4,9 +4,23 @@ import csv
 import json
 from pathlib import Path
 
-from bench import adapter, apply_to_job, serving_generation, serving_layers, serving_scoring
+from bench import (
+    adapter,
+    apply_to_job,
+    loglikelihood_http,
+    serving_generation,
+    serving_layers,
+    serving_scoring,
+)
 
-MODULES = (apply_to_job, adapter, serving_layers, serving_generation, serving_scoring)
+MODULES = (
+    apply_to_job,
+    adapter,
+    serving_layers,
+    serving_generation,
+    serving_scoring,
+    loglikelihood_http,
+)
 HERE = Path(__file__).parent
 
 

@@ -37,18 +37,24 @@ def accommodate_dropout() -> None:
     initialize_rng_tracker(use_te_rng_tracker=False, inference_rng_tracker=True)
 
 
+FEW_CPUS = 2
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def limit_threads(ranks: int) -> None:
     """Share the CPUs that this container may use among the ranks; no-op with CUDA.
 
-    PyTorch counts the node's, and threads that wait for a CPU hold up all the others. One is left
-    to what feeds the engine.
+    PyTorch counts the node's, and threads that wait for a CPU hold up all the others. Where there
+    are enough, one is left to what feeds the engine; of two, the engine makes better use.
     """
     if torch.cuda.is_available() or "OMP_NUM_THREADS" in os.environ:
         return
-    torch.set_num_threads(max(1, (usable_cpus(CPU_QUOTA) - 1) // ranks))
+    torch.set_num_threads(threads(usable_cpus(CPU_QUOTA), ranks))
+
+
+def threads(cpus: int, ranks: int) -> int:
+    """Return how many threads each rank gets."""
+    return max(1, (cpus if cpus <= FEW_CPUS else cpus - 1) // ranks)
 
 
 def usable_cpus(quota: Path) -> int:

@@ -31,15 +31,20 @@ def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
     config = source.read_config()
     model = build_model(config, dtype=getattr(torch, source.dtype), initialize=False)
     source.load(model)
-    forward = Forward(model, config, device())
+    forward = Forward(model, config, device(), longest_sequence(source, config))
     return Executor(forward, make_store(source, config, forward, ranks))
+
+
+def longest_sequence(source: ModelSource, config: ModelConfig) -> int:
+    """Return how long a sequence may be by what is asked for and what the model knows."""
+    return min(source.max_sequence_length, config.max_position_embeddings)
 
 
 def make_store(source: ModelSource, config: ModelConfig, forward: Forward, ranks: Ranks) -> KvStore:
     """Make a KV store of as many slots as every rank has room for."""
     dtype = getattr(torch, source.dtype)
     size = slot_bytes(config, dtype, tensor=source.tensor, pipeline=source.pipeline)
-    longest = min(source.max_sequence_length, config.max_position_embeddings)
+    longest = longest_sequence(source, config)
     blocks = ranks.least(count_blocks(source.options, longest, size, free_bytes(forward.device)))
     return KvStore(
         layers=len(forward.layers),
@@ -85,9 +90,7 @@ class MegatronEngine:
             dtype=self.source.dtype,
             tensor_parallel=self.source.tensor,
             pipeline_parallel=self.source.pipeline,
-            max_sequence_length=min(
-                self.source.max_sequence_length, config.max_position_embeddings, slots
-            ),
+            max_sequence_length=min(longest_sequence(self.source, config), slots),
             num_layers=config.num_layers,
             hidden_size=config.hidden_size,
             vocab_size=config.vocab_size,

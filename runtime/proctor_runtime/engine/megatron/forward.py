@@ -32,12 +32,14 @@ class StepAttention(Protocol):
 class Forward:
     """Runs packed steps; the last stage's ranks get hidden states, the others None."""
 
-    def __init__(self, model: Any, config: ModelConfig, device: torch.device) -> None:
+    def __init__(
+        self, model: Any, config: ModelConfig, device: torch.device, longest: int | None = None
+    ) -> None:
         self.model = model
         self.config = config
         self.device = device
         self.layers = [Layer(layer) for layer in model.decoder.layers]
-        self.rotary = RotaryTable(model, config.max_position_embeddings)
+        self.rotary = RotaryTable(model, longest or config.max_position_embeddings)
         self._is_first = parallel_state.is_pipeline_first_stage()
         self._is_last = parallel_state.is_pipeline_last_stage()
         self._ways = parallel_state.get_tensor_model_parallel_world_size()
