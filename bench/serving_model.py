@@ -13,6 +13,7 @@ from tests.runtime.conftest import write_checkpoint
 VOCABULARY = 4096
 SPECIAL = ("<s>", "</s>", "<pad>")
 LONGEST = 1024
+PARTS = ("bench", "cli", "crds", "demo", "operator", "runtime", "tests")
 
 MODEL = Namespace(
     num_layers=4,
@@ -65,6 +66,12 @@ def write_tokenizer(folder: Path) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train([str(path) for path in sorted(Path().rglob("*.py"))], trainer)
+    tokenizer.train([str(path) for path in sources()], trainer)
     special = dict(zip(("bos_token", "eos_token", "pad_token"), SPECIAL, strict=True))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+
+
+def sources() -> list[Path]:
+    """Return the repository's own Python files; its environment's are not among them."""
+    root = Path(__file__).parents[1]
+    return sorted(path for part in PARTS for path in (root / part).rglob("*.py"))
