@@ -16,7 +16,7 @@ from typing import Any
 
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
-from bench.in_process_hf import Pair, best_hf, instances
+from bench.in_process_hf import HuggingFace, Pair, instances
 from bench.measurement import Measurement
 from bench.serving_model import LONGEST, words, write_twins
 from tests.runtime.server_process import serving
@@ -37,10 +37,13 @@ def measure() -> list[Measurement]:
         folder = Path(directory)
         write_twins(folder)
         known = words(folder / "tokenizer")
-        asked = [instances(pairs(known, run)) for run in range(RUNS + 1)]
-        theirs = best_hf(folder / "hugging-face", asked[0])
+        asked = [pairs(known, run) for run in range(RUNS + 1)]
         options = ("--transport=in-process", f"--max-sequence-length={LONGEST}")
-        with serving(folder / "checkpoint", folder / "tokenizer", folder, *options) as server:
+        with (
+            HuggingFace.of(folder / "hugging-face") as theirs,
+            serving(folder / "checkpoint", folder / "tokenizer", folder, *options) as server,
+        ):
+            theirs.tune(asked[0])
             client = local_completions(server.url, folder / "tokenizer")
             ratios = [ratio(client, theirs, requests) for requests in asked]
     value = statistics.median(ratios[1:])  # the first warms both up
@@ -70,17 +73,17 @@ def local_completions(url: str, tokenizer: Path) -> Any:
     )
 
 
-def ratio(client: Any, theirs: Any, requests: list[Any]) -> float:
+def ratio(client: Any, theirs: HuggingFace, requests: Sequence[Pair]) -> float:
     """Return how many times as fast we are; both must come to the same."""
+    their_seconds, expected = theirs.loglikelihoods(requests)
+    asked = instances(requests)
     begin = time.perf_counter()
-    expected = theirs.loglikelihood(requests, disable_tqdm=True)
-    between = time.perf_counter()
-    found = client.loglikelihood(requests, disable_tqdm=True)
-    end = time.perf_counter()
-    for (one, _), (other, _) in zip(expected, found, strict=True):
+    found = client.loglikelihood(asked, disable_tqdm=True)
+    seconds = time.perf_counter() - begin
+    for one, (other, _) in zip(expected, found, strict=True):
         if abs(one - other) > TOLERANCE:
             raise AssertionError(f"log-likelihoods differ: {one} and {other}")
-    return (between - begin) / (end - between)
+    return their_seconds / seconds
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """A model of five million random parameters, and a tokenizer learnt from this repository."""
 
 import json
+import multiprocessing as mp
 from argparse import Namespace
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -43,7 +45,16 @@ def write_model(folder: Path) -> None:
 
 
 def write_twins(folder: Path) -> None:
-    """Write the model, and once more as ``hugging-face`` for transformers."""
+    """Write the model, and once more as ``hugging-face`` for transformers.
+
+    In another process: see `bench.in_process_hf` for what a used PyTorch would cost this one.
+    """
+    with ProcessPoolExecutor(1, mp.get_context("spawn")) as process:
+        process.submit(write_both, folder).result()
+
+
+def write_both(folder: Path) -> None:
+    """Write the model for us and for transformers."""
     write_model(folder)
     convert(folder / "checkpoint", folder / "tokenizer", folder / "hugging-face")
 

@@ -2,8 +2,8 @@
 
 Five examples before each question, and four choices. As in MMLU the examples are the same for all
 questions and a choice is a letter, for which `hf` needs one pass a question; as in ARC and most
-others they are drawn anew for each question, and a choice is a text. In process on both sides;
-`hf` at its best batch size.
+others they are drawn anew for each question, and a choice is a text. In process on both sides, in
+processes of their own, at the best batch size: for `hf` it is searched, ours takes all that comes.
 """
 
 import json
@@ -17,8 +17,10 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from transformers import AutoTokenizer
+
 from bench.engine import running_engine
-from bench.in_process_hf import Pair, best_hf, instances
+from bench.in_process_hf import HuggingFace, Pair
 from bench.measurement import Measurement
 from bench.serving_model import words, write_twins
 from proctor_runtime.engine.batcher import Batcher
@@ -73,40 +75,44 @@ def measure() -> list[Measurement]:
         warnings.simplefilter("ignore")
         folder = Path(directory)
         write_twins(folder)
-        known = words(folder / "tokenizer")
-        return [compare(task, folder, known) for task in TASKS]
+        with (
+            HuggingFace.of(folder / "hugging-face") as theirs,
+            running_engine(folder / "checkpoint", max_batch_size=4 * QUESTIONS) as batcher,
+        ):
+            return [compare(task, theirs, batcher, folder / "tokenizer") for task in TASKS]
 
 
-def compare(task: Task, folder: Path, known: Sequence[str]) -> Measurement:
+def compare(task: Task, theirs: HuggingFace, batcher: Batcher, folder: Path) -> Measurement:
     """Measure one task."""
+    known, tokenizer = words(folder), AutoTokenizer.from_pretrained(folder)
     asked = [task.pairs(known, run) for run in range(RUNS + 1)]
-    theirs = best_hf(folder / "hugging-face", instances(asked[0]))
-    with running_engine(folder / "checkpoint") as batcher:
-        ratios = [ratio(task, batcher, theirs, pairs) for pairs in asked]
+    theirs.tune(asked[0])
+    ratios = [ratio(task, batcher, theirs, tokenizer, pairs) for pairs in asked]
     return Measurement(task.name, statistics.median(ratios[1:]), "×", 4.0, "higher")
 
 
-def ratio(task: Task, batcher: Batcher, theirs: Any, pairs: Sequence[Pair]) -> float:
+def ratio(
+    task: Task, batcher: Batcher, theirs: HuggingFace, tokenizer: Any, pairs: Sequence[Pair]
+) -> float:
     """Return how many times as fast we are; both must come to the same."""
+    their_seconds, expected = theirs.loglikelihoods(pairs)
     begin = time.perf_counter()
-    expected = theirs.loglikelihood(instances(pairs), disable_tqdm=True)
-    between = time.perf_counter()
-    completions = score(batcher, theirs.tokenizer, pairs)
-    end = time.perf_counter()
-    for (value, _), completion in zip(expected, completions, strict=True):
+    completions = score(batcher, tokenizer, pairs)
+    seconds = time.perf_counter() - begin
+    for value, completion in zip(expected, completions, strict=True):
         ours = sum(one or 0.0 for one in completion.prompt.logprobs[-task.choice_words :])
         if abs(value - ours) > TOLERANCE:
             raise AssertionError(f"log-likelihoods differ: {value} and {ours}")
-    return (between - begin) / (end - between)
+    return their_seconds / seconds
 
 
 def score(batcher: Batcher, tokenizer: Any, pairs: Sequence[Pair]) -> list[Completion]:
     """Score each choice after its question, as the API would ask for it."""
+    texts = [context + continuation for context, continuation in pairs]
     futures = []
-    for context, continuation in pairs:
-        ids = tuple(tokenizer.encode(context + continuation, add_special_tokens=False))
+    for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]:
         request = GenerateRequest(
-            prompt=ids, max_new_tokens=1, prompt_logprobs=True, top_logprobs=1
+            prompt=tuple(ids), max_new_tokens=1, prompt_logprobs=True, top_logprobs=1
         )
         futures.append(batcher.submit(request))
     return [future.result() for future in futures]
