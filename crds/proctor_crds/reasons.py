@@ -39,6 +39,7 @@ class Reason(StrEnum):
     CHECKPOINT_CORRUPT = "CheckpointCorrupt"
     CHECKPOINT_UNSUPPORTED = "CheckpointUnsupported"
     TOKENIZER_NOT_FOUND = "TokenizerNotFound"
+    CHAT_TEMPLATE_INVALID = "ChatTemplateInvalid"
     SOURCE_DENIED = "SourceDenied"
     SOURCE_UNREACHABLE = "SourceUnreachable"
     VOLUME_FULL = "VolumeFull"
@@ -146,6 +147,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The tokenizer cannot be loaded.",
         "`model.tokenizer.path` names the wrong directory, or its files are broken.",
         "Correct the path.",
+    ),
+    Reason.CHAT_TEMPLATE_INVALID: Explanation(
+        "The chat template cannot be compiled; no model is loaded.",
+        "`model.chatTemplate` is not Jinja as transformers reads it.",
+        "Correct it; the message tells the line and what is wrong there.",
     ),
     Reason.SOURCE_DENIED: Explanation(
         "The source refuses the credential, or wants one.",
