@@ -44,6 +44,7 @@ class Reason(StrEnum):
     SOURCE_UNREACHABLE = "SourceUnreachable"
     VOLUME_FULL = "VolumeFull"
     PARALLELISM_INVALID = "ParallelismInvalid"
+    KV_CACHE_TOO_SMALL = "KvCacheTooSmall"
     RUNTIME_CRASHED = "RuntimeCrashed"
 
     TARGET_ANSWERS = "TargetAnswers"
@@ -173,6 +174,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The tensor parallel size does not divide the attention heads, or the pipeline"
         " parallel size the layers.",
         "Choose one of the sizes that the message lists.",
+    ),
+    Reason.KV_CACHE_TOO_SMALL: Explanation(
+        "The KV cache could not hold one sequence of the longest that are served.",
+        "`engine.kvCacheGiB` is small, or `engine.maxSequenceLength` large.",
+        "Set `engine.kvCacheGiB` to what the message names, or leave it out.",
     ),
     Reason.RUNTIME_CRASHED: Explanation(
         "The server ended without saying why in a known way.",

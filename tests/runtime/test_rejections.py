@@ -159,6 +159,15 @@ def test_a_missing_chat_template(
     assert f"{missing} cannot be read" in capsys.readouterr().err
 
 
+def test_a_cache_for_less_than_one_sequence(
+    checkpoint: Path, tokenizer_folder: Path, last_words: Path
+) -> None:
+    given = serve_arguments(checkpoint, tokenizer_folder, "--kv-cache-gib=0.00001")
+    failure = rejection(last_words, given)
+    assert failure.reason == "KvCacheTooSmall"
+    assert "and sequences may have 128" in failure.message
+
+
 def test_a_chat_template_that_does_not_compile(
     checkpoint: Path, tokenizer_folder: Path, last_words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
