@@ -4,8 +4,11 @@ from collections import Counter
 
 import pytest
 
-from bench.soak import Soak, complaints, errors_in, run, under_way
-from bench.soak_load import CROWD, KINDS, Tally, WrongAnswerError, check, check_stream
+from tests.runtime.conftest import quiet
+
+with quiet():
+    from bench.soak import Soak, complaints, errors_in, run, under_way
+    from bench.soak_load import CROWD, KINDS, Tally, WrongAnswerError, check, check_stream
 
 MEGABYTE = 10**6
 STILL_WARMING_UP = 0.15
@@ -14,7 +17,8 @@ STILL_WARMING_UP = 0.15
 
 @pytest.mark.soak
 def test_mixed_load_with_clients_that_leave() -> None:
-    assert run(1, "triton", STILL_WARMING_UP) == []
+    with quiet():
+        assert run(1, "triton", STILL_WARMING_UP) == []
 
 
 def seen(*megabytes: int, **counts: int) -> Soak:
