@@ -76,7 +76,11 @@ class ServedModel(Model):
 
     rules: ClassVar = (
         only("trustRemoteCode", "false", "remote code is never run"),
-        not_yet("chatTemplate", "put chat_template in tokenizer_config.json"),
+        Rule(
+            "!has(self.chatTemplate) || size(bytes(self.chatTemplate)) <= 65536",
+            "chatTemplate must have at most 65536 bytes in UTF-8: put a longer one into"
+            " tokenizer_config.json",
+        ),
     )
     source: ModelSource
     """Where the checkpoint lies."""
@@ -86,8 +90,8 @@ class ServedModel(Model):
     """The model id that clients put in their requests."""
     tokenizer: Tokenizer
     """The tokenizer."""
-    chat_template: Annotated[str, Field(max_length=65536)] | None = None
-    """Jinja template that replaces the tokenizer's own."""
+    chat_template: Annotated[str, Field(min_length=1, max_length=65536)] | None = None
+    """Jinja template that replaces the tokenizer's own, itself and not a path to it."""
     trust_remote_code: bool = False
     """Run Python found in the checkpoint."""
 
@@ -156,11 +160,11 @@ class Engine(Model):
     """Settings of the inference engine."""
 
     rules: ClassVar = (
-        not_yet("cudaGraphs", "leave it out"),
-        not_yet("flashDecode", "leave it out"),
-        not_yet("prefixCaching", "leave it out"),
-        not_yet("chunkedPrefill", "leave it out"),
-        not_yet("kvCacheGiB", "leave it out"),
+        Rule(
+            "!has(self.kvCacheGiB) || (double(self.kvCacheGiB) > 0.0 &&"
+            " double(self.kvCacheGiB) <= 1000000.0)",
+            "kvCacheGiB must be more than 0 and at most 1000000, for instance '4' or '0.5'",
+        ),
     )
     max_batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
     """Most sequences in one forward pass."""
@@ -171,15 +175,37 @@ class Engine(Model):
     random_seed: Annotated[int, Field(ge=0, le=2_147_483_647)] = 1234
     """Seed of sampling where a request brings none."""
     cuda_graphs: bool | None = None
-    """Capture decode steps as CUDA graphs."""
+    """Capture decode steps as CUDA graphs; on GPUs wherever it can be done when absent."""
     flash_decode: bool | None = None
-    """Use the flash-decode attention kernel."""
+    """Use the flash-decode attention kernel; on GPUs wherever it can be done when absent."""
     prefix_caching: bool | None = None
-    """Keep the KV cache of shared prefixes."""
+    """Keep the keys and values of shared prefixes; true when absent."""
     chunked_prefill: bool | None = None
-    """Split long prefills over steps."""
+    """Split long prefills over steps; true when absent."""
     kv_cache_gi_b: Annotated[Decimal | None, Field(alias="kvCacheGiB")] = None
-    """Budget of the KV cache, in GiB."""
+    """Budget of each rank's KV cache, in GiB; when absent what the largest batch needs, within
+    2 GiB on CPUs and 0.8 of the memory that the weights leave free on GPUs."""
+
+
+class Api(Model):
+    """The OpenAI API in front of the model."""
+
+    tool_call_parser: Literal["hermes", "llama3_json"] | None = None
+    """How the model writes tool calls; requests with tools are refused when absent."""
+    reasoning_parser: Literal["think"] | None = None
+    """How the model marks its reasoning, which is told apart from the answer then."""
+    max_queued_requests: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Most prompts that may wait; beyond them the answer is 429. 4096 when absent."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] | None = None
+    """Largest body of a request; beyond it the answer is 413. 64 MiB when absent."""
+
+
+def on_gpus(feature: str) -> Rule:
+    """A feature of the engine that nothing but a GPU has."""
+    return Rule(
+        f"self.gpusPerNode > 0 || !has(self.engine.{feature}) || !self.engine.{feature}",
+        f"engine.{feature} true needs GPUs: set gpusPerNode, or leave it out",
+    )
 
 
 class ModelDeploymentSpec(Model):
@@ -192,6 +218,8 @@ class ModelDeploymentSpec(Model):
             "parallelism.tensor × pipeline × context must equal nodes × gpusPerNode"
             " (gpusPerNode 0 runs every rank on the CPU)",
         ),
+        on_gpus("cudaGraphs"),
+        on_gpus("flashDecode"),
         only("nodes", "1", "use one node with more GPUs"),
         not_yet("autoscaling", "set replicas"),
         not_yet("idleTTL", "set replicas: 0 to free the GPUs"),
@@ -211,6 +239,8 @@ class ModelDeploymentSpec(Model):
     """Copies of the model."""
     engine: Engine = Engine()
     """Settings of the inference engine."""
+    api: Api = Api()
+    """The OpenAI API in front of the model."""
     pod: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
     """A strategic overlay on the pod template: nodeSelector, tolerations, resources, ..."""
     autoscaling: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
@@ -227,7 +257,7 @@ class Endpoints(Model):
     openai: Text
     """Base URL of the OpenAI API, to which clients append `/chat/completions`."""
     triton: Text | None = None
-    """Base URL of Triton's KServe v2 API."""
+    """Base URL of Triton's KServe v2 API, to which clients append `/v2/models/...`."""
 
 
 class ModelDeploymentStatus(Model):

@@ -39,10 +39,12 @@ class Reason(StrEnum):
     CHECKPOINT_CORRUPT = "CheckpointCorrupt"
     CHECKPOINT_UNSUPPORTED = "CheckpointUnsupported"
     TOKENIZER_NOT_FOUND = "TokenizerNotFound"
+    CHAT_TEMPLATE_INVALID = "ChatTemplateInvalid"
     SOURCE_DENIED = "SourceDenied"
     SOURCE_UNREACHABLE = "SourceUnreachable"
     VOLUME_FULL = "VolumeFull"
     PARALLELISM_INVALID = "ParallelismInvalid"
+    KV_CACHE_TOO_SMALL = "KvCacheTooSmall"
     RUNTIME_CRASHED = "RuntimeCrashed"
 
     TARGET_ANSWERS = "TargetAnswers"
@@ -147,6 +149,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "`model.tokenizer.path` names the wrong directory, or its files are broken.",
         "Correct the path.",
     ),
+    Reason.CHAT_TEMPLATE_INVALID: Explanation(
+        "The chat template cannot be compiled; no model is loaded.",
+        "`model.chatTemplate` is not Jinja as transformers reads it.",
+        "Correct it; the message tells the line and what is wrong there.",
+    ),
     Reason.SOURCE_DENIED: Explanation(
         "The source refuses the credential, or wants one.",
         "The Secret that `secretRef` names holds a wrong or expired credential, or there is none.",
@@ -167,6 +174,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The tensor parallel size does not divide the attention heads, or the pipeline"
         " parallel size the layers.",
         "Choose one of the sizes that the message lists.",
+    ),
+    Reason.KV_CACHE_TOO_SMALL: Explanation(
+        "The KV cache could not hold one sequence of the longest that are served.",
+        "`engine.kvCacheGiB` is small, or `engine.maxSequenceLength` large.",
+        "Set `engine.kvCacheGiB` to what the message names, or leave it out.",
     ),
     Reason.RUNTIME_CRASHED: Explanation(
         "The server ended without saying why in a known way.",

@@ -4,6 +4,7 @@ Both sides of the process boundary import these types and nothing else of each o
 everything from its environment:
 
 - ``RUN_SPEC``: a `RunSpec` as JSON (harness container);
+- ``CHAT_TEMPLATE``: a Jinja template that replaces the tokenizer's (serving container);
 - ``TERMINATION_MESSAGE_PATH``: where to write a `RunResult` or a `Failure` as JSON, at most
   `TERMINATION_LIMIT` bytes, which is what the kubelet keeps of it.
 """
@@ -14,6 +15,9 @@ from pydantic import Field
 
 from proctor_crds.base import Decimal, Model
 from proctor_crds.results import ResultRecord
+
+CHAT_TEMPLATE = "CHAT_TEMPLATE"
+"""The variable's name."""
 
 TERMINATION_LIMIT = 4096
 """Bytes the kubelet keeps of one container's termination message."""

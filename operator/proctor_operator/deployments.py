@@ -1,11 +1,12 @@
 """ModelDeployment: what is observed of it, what it should have, and what that amounts to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from proctor_crds.model_deployment import ModelDeploymentSpec
 from proctor_crds.reasons import ConditionType, Reason
 from proctor_operator.children import serving
 from proctor_operator.children.naming import TEMPLATE_LABEL, owner_labels
@@ -30,7 +31,8 @@ class Observed:
     children: Sequence[Manifest]
     pods: Sequence[Manifest]
     engine: Manifest
-    url: str
+    urls: Mapping[str, str]
+    """Of the Service, by its ports."""
 
     @property
     def child(self) -> Manifest:
@@ -45,8 +47,11 @@ async def observe(owner: serving.Deployment, cluster: Cluster) -> Observed:
     *children, pods = await asyncio.gather(*lists)
     own = [c for found in children for c in found if owned(c, owner.uid)]
     name = serving.service_name(owner)
-    url = cluster.service_url(owner.namespace, name, serving.PORTS["http"])
-    observed = Observed(own, pods, {}, url)
+    urls = {
+        port: cluster.service_url(owner.namespace, name, serving.PORTS[port])
+        for port in serving.SERVICE_PORTS
+    }
+    observed = Observed(own, pods, {}, urls)
     # Those of an older template are on their way out, and speak of another model.
     current = [pod for pod in pods if template_label(pod) == template_of(observed.child)]
     engine = await effective_engine(current, cluster)
@@ -79,7 +84,7 @@ def judge(
         "replicas": counts.get("replicas", 0),
         "readyReplicas": counts.get("readyReplicas", 0),
         "selector": ",".join(f"{k}={v}" for k, v in serving.selector(owner).items()),
-        "endpoints": {"openai": f"{observed.url}/v1"},
+        "endpoints": endpoints(owner.spec, observed.urls),
     }
     # One that failed for good, an evicted one say, has been replaced.
     standing = [pod for pod in observed.pods if phase(pod) != "Failed"]
@@ -88,6 +93,12 @@ def judge(
     return conditions(owner, child, found, current=current), (
         fields | (said | {"template": template} if said else kept(owner.status, template))
     )
+
+
+def endpoints(spec: ModelDeploymentSpec, urls: Mapping[str, str]) -> Manifest:
+    """Where clients find the deployment."""
+    triton = {"triton": urls["triton-http"]} if spec.backend.triton else {}
+    return {"openai": f"{urls['http']}/v1", **triton}
 
 
 def template_of(child: Manifest) -> str | None:

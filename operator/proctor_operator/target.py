@@ -13,6 +13,7 @@ from proctor_operator.metadata import ending
 from proctor_operator.status import FALSE, TRUE, Condition, find
 
 SCORES_DEPEND_ON = ("model", "backend", "parallelism", "engine")
+API_SCORES_DEPEND_ON = ("toolCallParser", "reasoningParser")
 """Fields of a ModelDeployment; a change of any other leaves a running evaluation alone."""
 
 
@@ -67,12 +68,23 @@ def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget
     if not isinstance(served, str):
         words = f"ModelDeployment {name} has no spec.model.servedName: apply it anew"
         return ObservedTarget(waiting(Reason.DEPLOYMENT_NOT_READY, words), deployment=found)
-    identity = digest({key: at(found, "spec", key) for key in SCORES_DEPEND_ON})
+    identity = digest(scored_by(found))
     context = at(found, "spec", "engine", "maxSequenceLength")
     upstream = Upstream(
         url, served, identity, context_length=context if isinstance(context, int) else None
     )
     return ObservedTarget(readiness(name, found), upstream, found)
+
+
+def scored_by(found: Manifest) -> Manifest:
+    """The fields of a deployment that scores depend on.
+
+    Fields that came later are there if they are set: else an upgrade would make all Jobs anew.
+    """
+    later = {key: at(found, "spec", "api", key) for key in API_SCORES_DEPEND_ON}
+    given = {key: value for key, value in later.items() if value is not None}
+    always = {key: at(found, "spec", key) for key in SCORES_DEPEND_ON}
+    return always | ({"api": given} if given else {})
 
 
 def at(stored: Any, *path: str) -> Any:

@@ -76,7 +76,7 @@ def transport_to(queue: EngineQueue, model: ServedModel, settings: Settings) -> 
     from proctor_runtime.transports.triton.transport import TritonTransport  # noqa: PLC0415
 
     service = Service(model=model, transport=direct, most_choices=settings.api.max_queued_requests)
-    texts = TextModel(partial(complete_fields, service), settings.max_batch_size)
+    texts = TextModel(partial(complete_fields, service), settings.engine.max_batch_size)
     triton = TritonTransport(queue, texts, model.name, settings.addresses)
     try:
         triton.start()
@@ -92,8 +92,11 @@ def description(
     return {
         "servedModelName": model.name,
         "transport": transport.name,
-        "maxBatchSize": settings.max_batch_size,
+        "maxBatchSize": settings.engine.max_batch_size,
+        "randomSeed": settings.random_seed,
         "maxQueuedRequests": settings.api.max_queued_requests,
+        "maxBodyBytes": settings.api.max_body_bytes,
+        "chatTemplate": "given" if settings.api.chat_template else "the tokenizer's",
         "toolCallParser": settings.api.tool_call_parser or "none",
         "reasoningParser": settings.api.reasoning_parser or "none",
         "checkpointDigest": checkpoint_digest,

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from proctor_crds.reasons import Reason
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.megatron.source import ModelSource
-from proctor_runtime.engine.options import EngineOptions
 from proctor_runtime.engine.protocol import Engine
-from proctor_runtime.failure import RejectedError, report
+from proctor_runtime.failure import report
 from proctor_runtime.front import present
 from proctor_runtime.settings import Settings
 from proctor_runtime.tokenizer import HuggingFaceTokenizer, Tokenizer
@@ -29,27 +28,16 @@ def serve(settings: Settings) -> None:
         tensor=settings.tensor_parallel,
         pipeline=settings.pipeline_parallel,
         max_sequence_length=settings.max_sequence_length,
-        options=EngineOptions(max_batch_size=settings.max_batch_size),
+        options=settings.engine,
     )
     source.read_config()
-    tokenizer = HuggingFaceTokenizer(settings.tokenizer, chat_template(settings))
+    tokenizer = HuggingFaceTokenizer(settings.tokenizer, settings.api.chat_template)
     with ThreadPoolExecutor(1) as hashing:
         # It reads the whole checkpoint, and so does loading: they share the page cache.
         digest = hashing.submit(source.digest)
         engine = load_engine(source)
     with running(engine, tokenizer, settings) as batcher:
         present(batcher, tokenizer, settings, digest.result())
-
-
-def chat_template(settings: Settings) -> str | None:
-    """Return the template that replaces the tokenizer's own, if there is one."""
-    path = settings.api.chat_template
-    try:
-        return None if path is None else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RejectedError(
-            Reason.TOKENIZER_NOT_FOUND, f"the chat template {path} cannot be read: {error}"
-        ) from error
 
 
 def load_engine(source: ModelSource) -> Engine:

@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proctor_runtime.arguments import positive
+from proctor_runtime.engine.options import (
+    EngineOptions,
+    add_engine_arguments,
+    take_engine_options,
+)
 from proctor_runtime.openai.options import ApiOptions, add_api_arguments, take_api_options
 from proctor_runtime.sources.settings import FetchSettings, add_fetch_arguments
 
@@ -43,20 +49,12 @@ class Settings:
     transport: str
     tensor_parallel: int
     pipeline_parallel: int
-    max_batch_size: int
     max_sequence_length: int
     dtype: str
     random_seed: int
+    engine: EngineOptions
     api: ApiOptions
     addresses: Addresses
-
-
-def positive(text: str) -> int:
-    """Parse a whole number of at least one."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not positive")
-    return number
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,10 +67,10 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--transport", choices=["triton", "in-process"], default="triton")
     add("--tensor-parallel", type=positive, default=1)
     add("--pipeline-parallel", type=positive, default=1)
-    add("--max-batch-size", type=positive, default=32)
     add("--max-sequence-length", type=positive, default=2048)
     add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
     add("--random-seed", type=int, default=1234)
+    add_engine_arguments(parser)
     add_api_arguments(parser)
 
 
@@ -85,5 +83,6 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings:
     given = vars(parser.parse_args(arguments))
     if given.pop("command") == "fetch":
         return FetchSettings.from_arguments(given, os.environ)
-    api = take_api_options(given)
-    return Settings(**given, api=api, addresses=Addresses.from_environment(os.environ))
+    engine, api = take_engine_options(given), take_api_options(given, os.environ)
+    addresses = Addresses.from_environment(os.environ)
+    return Settings(**given, engine=engine, api=api, addresses=addresses)

@@ -1,6 +1,7 @@
 """Text to token ids and back, by a Hugging Face tokenizer from a local folder."""
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Any, Protocol
 
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
+
+logger = logging.getLogger(__name__)
 
 BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 """How vocabularies with byte fallback name a single byte."""
@@ -69,6 +72,7 @@ class HuggingFaceTokenizer:
         self._tokenizer = load_tokenizer(folder)
         if chat_template is not None:
             self._tokenizer.chat_template = chat_template
+            check_template(self._tokenizer)
         self._fast = fast_half(self._tokenizer)
         self.eos_ids = eos_ids(self._tokenizer.eos_token_id, folder)
         self.special: dict[str, str | None] = {
@@ -149,6 +153,21 @@ class HuggingFaceTokenizer:
         except Exception as error:  # a stranger's program met a stranger's data: anything may come
             raise ChatTemplateError(f"the chat template refused the messages: {error}") from error
         return text
+
+
+def check_template(tokenizer: Any) -> None:
+    """Refuse a chat template that does not compile; what it makes of messages is theirs to see."""
+    from jinja2 import TemplateSyntaxError  # noqa: PLC0415 - of the library's own template engine
+
+    try:
+        tokenizer.apply_chat_template([{"role": "user", "content": ""}], tokenize=False)
+    except TemplateSyntaxError as error:
+        raise RejectedError(
+            Reason.CHAT_TEMPLATE_INVALID,
+            f"the chat template does not compile: line {error.lineno}: {error.message}",
+        ) from error
+    except Exception as error:  # a template may refuse these messages, and take others
+        logger.debug("the chat template refused a trial: %s", error)
 
 
 def fast_half(tokenizer: Any) -> Any:

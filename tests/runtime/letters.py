@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from proctor_runtime.engine.batcher import Batcher, OnEvent, nobody_listens
+from proctor_runtime.engine.batcher import Batcher, OnEvent, OnStart, nobody_listens, nobody_waits
 from proctor_runtime.engine.fake import FakeEngine
 from proctor_runtime.engine.protocol import (
     Completion,
@@ -107,10 +107,14 @@ class ScriptedQueue:
         self.asked: list[GenerateRequest] = []
 
     def submit(
-        self, request: GenerateRequest, on_event: OnEvent = nobody_listens
+        self,
+        request: GenerateRequest,
+        on_event: OnEvent = nobody_listens,
+        on_start: OnStart = nobody_waits,
     ) -> "Future[Completion]":
         """Say it, a character a token, and the end of the text if that is how it ends."""
         self.asked.append(request)
+        on_start()
         tokens = [*map(ord, self.text), *([EOS] if self.finish == "stop" else [])]
         rows = [ScoredToken(token, -0.5, ((token, -0.5),)) for token in tokens]
         stop = EOS if self.finish == "stop" else None

@@ -1,13 +1,16 @@
 """How large the KV store is made."""
 
+import re
+
 import pytest
 import torch
 
 from proctor_runtime.engine.options import EngineOptions
+from proctor_runtime.failure import RejectedError
 from tests.runtime.conftest import quiet
 
 with quiet():
-    from proctor_runtime.engine.megatron.kv_store import count_blocks, zeros
+    from proctor_runtime.engine.megatron.kv_store import check_budget, count_blocks, zeros
 
 SLOT = 1024
 BLOCK = 16 * SLOT
@@ -18,6 +21,18 @@ def test_a_budget_is_kept_to_the_byte() -> None:
     blocks = count_blocks(options, 2048, SLOT, free_bytes=None)
     assert blocks * BLOCK == 1 << 29
     assert count_blocks(options, 2048, SLOT + 1, free_bytes=None) * (BLOCK + 16) < 1 << 29
+
+
+@pytest.mark.parametrize("longest", [1, 16, 17, 1000, 4096])
+def test_a_budget_that_is_named_holds_the_longest_sequence(longest: int) -> None:
+    """And is no more than a thousandth of a GiB above what it takes."""
+    check_budget(None, longest, SLOT)
+    with pytest.raises(RejectedError, match=f"may have {longest}") as refused:
+        check_budget(1e-6, longest, SLOT)
+    named = re.search(r"set it to ([0-9.]+) or more", str(refused.value))
+    assert named
+    check_budget(float(named[1]), longest, SLOT)
+    assert float(named[1]) * (1 << 30) < (longest + 15) * SLOT + (1 << 30) / 1000
 
 
 @pytest.mark.parametrize("free", [None, 80 << 30], ids=["CPU", "GPU"])

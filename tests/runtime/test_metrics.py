@@ -1,9 +1,16 @@
 """/metrics: vLLM's names, and figures that are true."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+
+from proctor_runtime.engine.fake import CAPACITY, FakeEngine
+from proctor_runtime.engine.protocol import GenerateRequest
+from proctor_runtime.openai.metering import MeteredQueue
+from proctor_runtime.openai.metrics import Metrics
+from tests.runtime.letters import ScriptedQueue, batcher_of, letters
 
 LABELS = {"model_name": "letters", "engine": "0"}
 VLLM = {
@@ -23,7 +30,10 @@ VLLM = {
     "vllm:inter_token_latency_seconds",
     "vllm:request_time_per_output_token_seconds",
     "vllm:e2e_request_latency_seconds",
+    "vllm:request_queue_time_seconds",
+    "vllm:request_prefill_time_seconds",
     "vllm:request_decode_time_seconds",
+    "vllm:request_inference_time_seconds",
     "vllm:cache_config_info",
 }
 """Of vLLM's Grafana dashboard and its documentation's list."""
@@ -80,3 +90,32 @@ async def test_refusals_count_as_answers_and_not_as_requests(client: httpx.Async
     assert found["http_requests_total", "/v1/completions,POST,4xx"] == 1
     assert found["http_requests_total", "none,GET,4xx"] == 1
     assert found["vllm:request_success_total", "error"] == 0
+
+
+def test_a_requests_time_is_cut_where_vllm_cuts_it() -> None:
+    """Queued at 10, begun at 11, first token at 13, last at 18, answered at 20."""
+    times = iter([10.0, 11.0, 13.0, 18.0, 20.0])
+    metrics = Metrics("letters", 512)
+    queue = MeteredQueue(ScriptedQueue("ab", "length"), metrics, clock=lambda: next(times))
+    queue.submit(GenerateRequest(prompt=(1,), max_new_tokens=2))
+    sums = {
+        sample.name.removeprefix("vllm:request_").removesuffix("_time_seconds_sum"): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name.endswith("_time_seconds_sum")
+    }
+    assert sums == {"queue": 1.0, "prefill": 2.0, "decode": 5.0, "inference": 7.0}
+
+
+async def test_waiting_is_told_from_working() -> None:
+    alone = replace(CAPACITY, sequences=1)
+    engine = FakeEngine(max_sequence_length=512, step_seconds=0.01, capacity=alone)
+    batcher = batcher_of(engine)
+    async with letters(engine, batcher).client() as client:
+        await complete(client, prompt=["a", "b"], max_tokens=10, ignore_eos=True)
+        found = await samples(client)
+    batcher.close()
+    # The second waits for the first's ten steps, and works for ten of its own.
+    assert 0.09 < found["vllm:request_queue_time_seconds_sum", ""] < 5
+    assert found["vllm:request_inference_time_seconds_sum", ""] > 0.17
+    assert found["vllm:request_prefill_time_seconds_count", ""] == 2

@@ -151,14 +151,30 @@ def test_a_missing_tokenizer(
 
 
 def test_a_missing_chat_template(
-    last_words: Path, checkpoint: Path, tokenizer_folder: Path, tmp_path: Path
+    checkpoint: Path, tokenizer_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    missing = tmp_path / "nothing.jinja"
-    failure = rejection(
-        last_words, serve_arguments(checkpoint, tokenizer_folder, f"--chat-template={missing}")
-    )
-    assert failure.reason == "TokenizerNotFound"
-    assert str(missing) in failure.message
+    missing = tmp_path / "none.jinja"
+    with pytest.raises(SystemExit):
+        main(serve_arguments(checkpoint, tokenizer_folder, f"--chat-template={missing}"))
+    assert f"{missing} cannot be read" in capsys.readouterr().err
+
+
+def test_a_cache_for_less_than_one_sequence(
+    checkpoint: Path, tokenizer_folder: Path, last_words: Path
+) -> None:
+    given = serve_arguments(checkpoint, tokenizer_folder, "--kv-cache-gib=0.00001")
+    failure = rejection(last_words, given)
+    assert failure.reason == "KvCacheTooSmall"
+    assert "and sequences may have 128" in failure.message
+
+
+def test_a_chat_template_that_does_not_compile(
+    checkpoint: Path, tokenizer_folder: Path, last_words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT_TEMPLATE", "{{ messages }}\n{% for m in messages %}")
+    failure = rejection(last_words, serve_arguments(checkpoint, tokenizer_folder))
+    assert failure.reason == "ChatTemplateInvalid"
+    assert "does not compile: line 2" in failure.message
 
 
 def test_an_impossible_split_in_a_process_of_its_own(

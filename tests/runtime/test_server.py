@@ -214,6 +214,43 @@ def test_the_engine_describes_itself(server: Server) -> None:
     assert described["transport"] == "triton"
     assert described["engine"] == "megatron-core"
     assert described["checkpointDigest"].startswith("sha256:")
+    assert (described["prefixCaching"], described["chunkedPrefill"]) == ("on", "on")
+    assert described["cudaGraphs"].startswith("off: ")
+    assert described["chatTemplate"] == "the tokenizer's"
+
+
+def test_what_a_deployment_sets_is_in_effect(
+    checkpoint: Path, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "chat.jinja").write_text("{{ messages[0].content | upper }}")
+    options = (
+        "--transport=in-process",
+        "--kv-cache-gib=0.001",
+        "--prefix-caching=false",
+        "--chunked-prefill=false",
+        "--cuda-graphs=false",
+        "--tool-call-parser=hermes",
+        "--max-body-bytes=2000",
+        f"--chat-template={tmp_path / 'chat.jinja'}",
+    )
+    with serving(checkpoint, tokenizer_folder, tmp_path, *options) as server:
+        described = httpx.get(f"{server.url}/v1/engine").json()
+        metrics = httpx.get(f"{server.url}/metrics").text
+        chat = {"messages": [{"role": "user", "content": "ab"}], "add_special_tokens": False}
+        tokens = httpx.post(f"{server.url}/tokenize", json=chat).json()["tokens"]
+        text = httpx.post(f"{server.url}/detokenize", json={"tokens": tokens}).json()["prompt"]
+        large = httpx.post(
+            f"{server.url}/v1/completions", json={"model": "tiny", "prompt": "a" * 2000}
+        )
+    assert text == "AB"
+    assert large.status_code == 413
+    assert described["prefixCaching"] == "off: engine.prefixCaching is false"
+    assert described["chunkedPrefill"] == "off: engine.chunkedPrefill is false"
+    assert described["cudaGraphs"] == "off: engine.cudaGraphs is false"
+    assert (described["toolCallParser"], described["chatTemplate"]) == ("hermes", "given")
+    # 1 KiB a token: four layers, two groups of keys and values, 16 float32 each.
+    assert described["kvCacheBytes"] == (1 << 30) // 1000 // 16384 * 16384
+    assert 'enable_prefix_caching="False"' in metrics
 
 
 def test_rows_of_one_triton_batch_have_nothing_to_do_with_each_other(server: Server) -> None:

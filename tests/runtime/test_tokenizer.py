@@ -8,6 +8,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from proctor_crds.reasons import Reason
+from proctor_runtime.failure import RejectedError
 from proctor_runtime.tokenizer import ChatTemplateError, HuggingFaceTokenizer, TextError
 
 TEMPLATE = (
@@ -108,7 +110,6 @@ ESCAPES = [
     "{% for i in range(10**9) %}{% endfor %}",
     "{{ raise_exception('roles must alternate') }}",
     "{{ messages[7].content }}",
-    "{% if %}",
 ]
 
 
@@ -120,6 +121,25 @@ def test_templates_stay_in_their_sandbox(
     assert tokenizer.chat_template == template
     with pytest.raises(ChatTemplateError, match="the chat template refused the messages: "):
         tokenizer.render_chat([{"role": "user", "content": "hi"}], add_generation_prompt=True)
+
+
+@pytest.mark.parametrize("template", ["{% if %}", "a\n{{ messages", "{% nothing %}"])
+def test_a_template_that_does_not_compile_is_refused_with_its_line(
+    of_bytes: HuggingFaceTokenizer, tmp_path: Path, template: str
+) -> None:
+    line = template.count("\n") + 1
+    with pytest.raises(RejectedError, match=f"does not compile: line {line}: ") as refused:
+        HuggingFaceTokenizer(tmp_path, chat_template=template)
+    assert refused.value.reason == Reason.CHAT_TEMPLATE_INVALID
+
+
+def test_a_template_may_mark_what_the_assistant_says(
+    of_bytes: HuggingFaceTokenizer, tmp_path: Path
+) -> None:
+    """`generation` is a tag of transformers' own, and `continue` one of Jinja's extensions."""
+    marked = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}"
+    tokenizer = HuggingFaceTokenizer(tmp_path, chat_template=marked)
+    assert tokenizer.render_chat([{"role": "assistant", "content": "hi"}]) == "hi"
 
 
 def test_a_tokenizer_without_a_template(of_bytes: HuggingFaceTokenizer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from proctor_crds.model_deployment import ModelDeploymentSpec
+from proctor_crds.wire import CHAT_TEMPLATE
 from proctor_operator.children.model_volume import (
     MODEL,
     MOUNT,
@@ -19,7 +20,7 @@ from proctor_operator.children.naming import (
     owner_labels,
 )
 from proctor_operator.children.overlay import overlaid
-from proctor_operator.children.pod import container, escaped, pod_spec, within
+from proctor_operator.children.pod import container, escaped, literals, pod_spec, within
 from proctor_operator.cluster import Manifest
 from proctor_operator.resource import Resource
 from proctor_operator.settings import Settings
@@ -110,6 +111,7 @@ def server(spec: ModelDeploymentSpec, settings: Settings) -> Manifest:
         ports=PORTS,
         mounts=mounts,
         args=arguments(spec),
+        env=environment(spec),
         resources=resources(spec),
         **probes(),
     )
@@ -131,7 +133,39 @@ def arguments(spec: ModelDeploymentSpec) -> list[str]:
         "dtype": engine.dtype,
         "random-seed": engine.random_seed,
     }
-    return [f"--{name}={value}" for name, value in values.items()]
+    given = values | chosen(spec)
+    return [f"--{name}={value}" for name, value in given.items()]
+
+
+def chosen(spec: ModelDeploymentSpec) -> dict[str, Any]:
+    """The arguments of what the spec says: where it says nothing, the server's defaults hold.
+
+    An argument more would roll out every deployment that an upgraded operator finds.
+    """
+    engine, api = spec.engine, spec.api
+    values = {
+        "kv-cache-gib": engine.kv_cache_gi_b,
+        "prefix-caching": engine.prefix_caching,
+        "chunked-prefill": engine.chunked_prefill,
+        "cuda-graphs": engine.cuda_graphs,
+        "flash-decode": engine.flash_decode,
+        "tool-call-parser": api.tool_call_parser,
+        "reasoning-parser": api.reasoning_parser,
+        "max-queued-requests": api.max_queued_requests,
+        "max-body-bytes": api.max_body_bytes,
+    }
+    return {name: in_words(value) for name, value in values.items() if value is not None}
+
+
+def in_words(value: Any) -> Any:
+    """A value as an argument gives it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def environment(spec: ModelDeploymentSpec) -> list[Manifest]:
+    """What no argument could hold readably."""
+    template = spec.model.chat_template
+    return [] if template is None else literals({CHAT_TEMPLATE: escaped(template)})
 
 
 def resources(spec: ModelDeploymentSpec) -> Manifest:

@@ -22,6 +22,7 @@ from proctor_runtime.engine.scheduling.scheduler import Scheduler
 from proctor_runtime.engine.stops import Decode, found_stop
 
 OnEvent = Callable[[TokenEvent], None]
+OnStart = Callable[[], None]
 
 MAX_WAITING = 4096
 UNSCORED = ScoredTokens()
@@ -31,6 +32,10 @@ def nobody_listens(_: TokenEvent) -> None:
     """Take in an event of a request whose completion is all that is wanted."""
 
 
+def nobody_waits() -> None:
+    """Take in the start of a request."""
+
+
 @dataclass(slots=True, eq=False)
 class Pending:
     """A request on its way, and what it has so far."""
@@ -38,9 +43,17 @@ class Pending:
     request: GenerateRequest
     future: "Future[Completion]"
     on_event: OnEvent = nobody_listens
+    on_start: OnStart = nobody_waits
+    has_started: bool = False
     tokens: list[ScoredToken] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     prompt: ScoredTokens = UNSCORED
+
+    def start(self) -> None:
+        """Take in that a step has begun on it; again after a preemption."""
+        if not self.has_started:
+            self.has_started = True
+            self.on_start()
 
     def accept(self, event: TokenEvent) -> None:
         """Take in one step's event."""
@@ -87,13 +100,17 @@ class Batcher:
         self._thread.start()
 
     def submit(
-        self, request: GenerateRequest, on_event: OnEvent = nobody_listens
+        self,
+        request: GenerateRequest,
+        on_event: OnEvent = nobody_listens,
+        on_start: OnStart = nobody_waits,
     ) -> "Future[Completion]":
         """Queue a request; never blocks.
 
-        `on_event` hears of every new token, in the engine's thread: it must be quick. Cancelling
-        the future, at any time, ends the request by the engine's next step; there is no event then.
-        Raises `QueueFullError` where `max_waiting` requests wait already, and
+        `on_event` hears of every new token, and `on_start` when the first step works on the
+        request, in the engine's thread: both must be quick, and `on_start` must not raise.
+        Cancelling the future, at any time, ends the request by the engine's next step; there is no
+        event then. Raises `QueueFullError` where `max_waiting` requests wait already, and
         `RequestTooLargeError` where the KV cache could never hold the request.
         """
         self._scheduler.check(request)
@@ -107,7 +124,7 @@ class Batcher:
             if request.sampling.seed is None and request.sampling.temperature > 0:
                 sampling = replace(request.sampling, seed=self._seeds.getrandbits(63))
                 request = replace(request, sampling=sampling)
-            self._submitted.append(Pending(request, future, on_event))
+            self._submitted.append(Pending(request, future, on_event, on_start))
             self._changed.notify()
         return future
 
@@ -164,6 +181,8 @@ class Batcher:
         if self._scheduler.is_idle:
             return
         step = self._scheduler.schedule()
+        for row in step.rows:
+            self._served[row.sequence].start()
         results = self.engine.execute(step)
         self._last_token = time.monotonic()
         stopped = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proctor_runtime.engine.batcher import OnEvent, nobody_listens
+from proctor_runtime.engine.batcher import OnEvent, OnStart, nobody_listens, nobody_waits
 from proctor_runtime.engine.protocol import Completion, GenerateRequest, TokenEvent
 from proctor_runtime.openai.metrics import Metrics
 from proctor_runtime.openai.readiness import PROBE
@@ -24,10 +24,17 @@ class Watched:
     metrics: Metrics
     clock: Clock
     on_event: OnEvent
+    on_start: OnStart
     arrived: float
+    started: float = 0.0
     first: float = 0.0
     last: float = 0.0
     made: int = 0
+
+    def start(self) -> None:
+        """Take in that the engine begins, in its thread."""
+        self.started = self.clock()
+        self.on_start()
 
     def hear(self, event: TokenEvent) -> None:
         """Take in an event, in the engine's thread."""
@@ -54,6 +61,10 @@ class Watched:
     def _time_whole(self, now: float) -> None:
         metrics = self.metrics
         metrics.whole.observe(now - self.arrived)
+        metrics.queue.observe(self.started - self.arrived)
+        # Of a request that makes no token all is prefill.
+        metrics.prefill.observe((self.first or now) - self.started)
+        metrics.inference.observe((self.last or now) - self.started)
         metrics.prompt.observe(len(self.request.prompt))
         metrics.generated.observe(self.made)
         metrics.wanted.observe(self.request.max_new_tokens)
@@ -80,13 +91,17 @@ class MeteredQueue:
         self._clock = clock
 
     def submit(
-        self, request: GenerateRequest, on_event: OnEvent = nobody_listens
+        self,
+        request: GenerateRequest,
+        on_event: OnEvent = nobody_listens,
+        on_start: OnStart = nobody_waits,
     ) -> "Future[Completion]":
         """Queue a request."""
         if request == PROBE:
-            return self._queue.submit(request, on_event)
-        watched = Watched(request, self._metrics, self._clock, on_event, self._clock())
-        future = self._queue.submit(request, watched.hear)
+            return self._queue.submit(request, on_event, on_start)
+        now = self._clock()
+        watched = Watched(request, self._metrics, self._clock, on_event, on_start, now)
+        future = self._queue.submit(request, watched.hear, watched.start)
         future.add_done_callback(watched.end)
         return future
 

@@ -50,6 +50,15 @@ class Metrics:
         self.whole = self._histogram(
             "e2e_request_latency_seconds", "Time from a request to its last token.", LATENCY
         )
+        self.queue = self._histogram(
+            "request_queue_time_seconds", "Time that a request waits for the engine.", LATENCY
+        )
+        self.prefill = self._histogram(
+            "request_prefill_time_seconds", "Time from there to a request's first token.", LATENCY
+        )
+        self.inference = self._histogram(
+            "request_inference_time_seconds", "Time that the engine takes for a request.", LATENCY
+        )
         self.decode = self._histogram(
             "request_decode_time_seconds", "Time from a request's first token to its last.", LATENCY
         )

@@ -1,9 +1,13 @@
 """The API's own settings."""
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from proctor_crds.wire import CHAT_TEMPLATE
+from proctor_runtime.arguments import positive
 from proctor_runtime.openai.reasoning_parsers import REASONING_PARSERS
 from proctor_runtime.openai.tool_parsers import TOOL_PARSERS
 
@@ -17,7 +21,8 @@ class ApiOptions:
 
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
-    chat_template: Path | None = None
+    chat_template: str | None = None
+    """Jinja that replaces the tokenizer's own."""
     max_queued_requests: int = 4096
     max_body_bytes: int = BODY_LIMIT
 
@@ -27,20 +32,25 @@ def add_api_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--tool-call-parser", choices=sorted(TOOL_PARSERS), help="how the model writes tool calls")
     add("--reasoning-parser", choices=sorted(REASONING_PARSERS), help="how it marks reasoning")
-    add("--chat-template", type=Path, help="Jinja file, instead of the tokenizer's own template")
-    add("--max-queued-requests", type=at_least_one, default=4096, help="more get 429")
-    add("--max-body-bytes", type=at_least_one, default=BODY_LIMIT, help="more get 413")
+    add("--chat-template", type=content, help="Jinja file, instead of the tokenizer's own template")
+    add("--max-queued-requests", type=positive, default=4096, help="more get 429")
+    add("--max-body-bytes", type=positive, default=BODY_LIMIT, help="more get 413")
 
 
-def at_least_one(text: str) -> int:
-    """Parse a whole number of at least one."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not positive")
-    return number
+def content(path: str) -> str:
+    """Read the file that an argument names."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be read: {error}") from error
 
 
-def take_api_options(given: dict[str, object]) -> ApiOptions:
-    """Remove the API's arguments from those given, and return them."""
-    fields = ApiOptions.__dataclass_fields__
-    return ApiOptions(**{name: given.pop(name) for name in fields})  # type: ignore[arg-type]
+def take_api_options(given: dict[str, Any], environment: Mapping[str, str]) -> ApiOptions:
+    """Remove the API's arguments from those given, and return them.
+
+    A pod has its template in ``CHAT_TEMPLATE``: it has no file to put it in.
+    """
+    options = ApiOptions(**{name: given.pop(name) for name in ApiOptions.__dataclass_fields__})
+    if options.chat_template is None and CHAT_TEMPLATE in environment:
+        return replace(options, chat_template=environment[CHAT_TEMPLATE])
+    return options

@@ -27,8 +27,9 @@ class Inbox:
         self._ring()
 
     def end(self, future: "Future[Completion]") -> None:
-        """Post how a request failed, if it did."""
-        if not future.cancelled() and (error := future.exception()):
+        """Post how a request failed or that it was cancelled, if it was: it has no last event."""
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if error:
             self._errors.append(error)
             self._ring()
 

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from proctor_runtime.engine.batcher import OnEvent, nobody_listens
+from proctor_runtime.engine.batcher import OnEvent, OnStart, nobody_listens, nobody_waits
 from proctor_runtime.engine.protocol import Completion, GenerateRequest, TokenEvent
 
 Events = Sequence[tuple[int, TokenEvent]]
@@ -16,7 +16,10 @@ class EngineQueue(Protocol):
     """The engine's end: what `Batcher` is."""
 
     def submit(
-        self, request: GenerateRequest, on_event: OnEvent = nobody_listens
+        self,
+        request: GenerateRequest,
+        on_event: OnEvent = nobody_listens,
+        on_start: OnStart = nobody_waits,
     ) -> "Future[Completion]":
         """Queue a request; cancelling the future ends it."""
         ...

@@ -63,7 +63,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
     },
     ServedModel: {
         "trustRemoteCode other": {"trustRemoteCode": True},
-        "chatTemplate is not": {"chatTemplate": "{{ x }}"},
+        "chatTemplate must": {"chatTemplate": "é" * 32769},
     },
     Backend: {
         "backend: set exactly one": {"triton": None},
@@ -77,14 +77,12 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "sequence other": {"sequence": True},
     },
     Engine: {
-        "cudaGraphs is not": {"cudaGraphs": False},
-        "flashDecode is not": {"flashDecode": True},
-        "prefixCaching is not": {"prefixCaching": True},
-        "chunkedPrefill is not": {"chunkedPrefill": True},
-        "kvCacheGiB is not": {"kvCacheGiB": "4"},
+        "kvCacheGiB must": {"kvCacheGiB": "0"},
     },
     ModelDeploymentSpec: {
         "parallelism.tensor × pipeline": {"gpusPerNode": 2},
+        "engine.cudaGraphs true": {"engine": {"cudaGraphs": True}},
+        "engine.flashDecode true": {"engine": {"flashDecode": True}},
         "nodes other": {"nodes": 2},
         "autoscaling is not": {"autoscaling": {}},
         "idleTTL is not": {"idleTTL": "1h"},
@@ -191,6 +189,30 @@ def test_a_source_that_cannot_be_is_refused_by_its_field(source: Spec, field: st
 def test_ranks_that_fill_the_gpus_are_accepted(gpus: int, tensor: int, pipeline: int) -> None:
     split = {"parallelism": {"tensor": tensor, "pipeline": pipeline}}
     assert messages(ModelDeploymentSpec, SPEC | split | {"gpusPerNode": gpus}) == []
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "0e9", "1e7"])
+def test_a_budget_of_nothing_or_of_too_much_is_refused(budget: str) -> None:
+    assert messages(Engine, {"kvCacheGiB": budget})
+
+
+@pytest.mark.parametrize("budget", ["4", "0.25", "1e3"])
+def test_a_budget_is_accepted(budget: str) -> None:
+    assert messages(Engine, {"kvCacheGiB": budget}) == []
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_a_template_may_have_64_kib(letter: str) -> None:
+    longest = letter * (65536 // len(letter.encode()))
+    assert messages(ServedModel, {**MODEL, "chatTemplate": longest}) == []
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+@pytest.mark.parametrize("wanted", [False, True])
+@pytest.mark.parametrize("feature", ["cudaGraphs", "flashDecode"])
+def test_what_only_gpus_have_may_be_wanted_on_them(feature: str, wanted: bool, gpus: int) -> None:
+    said = messages(ModelDeploymentSpec, SPEC | {"engine": {feature: wanted}, "gpusPerNode": gpus})
+    assert bool(said) == (wanted and not gpus)
 
 
 @pytest.mark.parametrize("confidence", ["0", "1", "-0.5", "95"])

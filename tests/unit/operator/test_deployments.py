@@ -5,16 +5,25 @@ from typing import Any
 
 import pytest
 
-from proctor_crds.model_deployment import ModelDeploymentStatus
+from proctor_crds.model_deployment import ModelDeploymentSpec, ModelDeploymentStatus
 from proctor_operator.children import serving
 from proctor_operator.cluster import Manifest
-from proctor_operator.deployments import Observed, desire, judge, next_look, template_of, text
+from proctor_operator.deployments import (
+    Observed,
+    desire,
+    endpoints,
+    judge,
+    next_look,
+    template_of,
+    text,
+)
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition
-from tests.builders import MODEL, ended, make_deployment, make_pod
+from tests.builders import MODEL, deployment_manifest, ended, make_deployment, make_pod
 
 SETTINGS = Settings()
 URL = "http://demo.team.svc:8080"
+URLS = {"http": URL, "triton-http": "http://demo.team.svc:8000", "triton-grpc": "http://unused"}
 ENGINE = {"servedModelName": "tiny", "checkpointDigest": "sha256:1", "tensorParallel": 1, "x": True}
 
 
@@ -39,7 +48,7 @@ def judged(
     child: Manifest | None, *pods: Manifest, engine: Any = None, **fields: Any
 ) -> tuple[dict[str, Condition], Manifest]:
     """Conditions by type, and the fields of the status."""
-    observed = Observed([child] if child else [], pods, engine or {}, URL)
+    observed = Observed([child] if child else [], pods, engine or {}, URLS)
     conditions, status = judge(make_deployment(**fields), observed, SETTINGS)
     return {str(c.type): c for c in conditions}, status
 
@@ -154,7 +163,7 @@ def test_the_status_tells_counts_selector_and_endpoint() -> None:
         "replicas": 1,
         "readyReplicas": 1,
         "selector": "proctor.dev/deployment=demo",
-        "endpoints": {"openai": f"{URL}/v1"},
+        "endpoints": {"openai": f"{URL}/v1", "triton": "http://demo.team.svc:8000"},
     }
 
 
@@ -166,6 +175,11 @@ def test_the_status_tells_what_the_server_says_of_itself() -> None:
     assert status["imageDigest"] == "runtime@sha256:2"
     assert status["engine"]["tensorParallel"] == "1"
     assert status["engine"]["x"] == "true"
+
+
+def test_no_other_backend_has_an_endpoint_of_triton() -> None:
+    vllm = ModelDeploymentSpec.model_validate(deployment_manifest()["spec"] | {"backend": {}})
+    assert endpoints(vllm, URLS) == {"openai": f"{URL}/v1"}
 
 
 def template() -> str:
@@ -203,13 +217,13 @@ def test_what_a_server_of_the_spec_before_says_is_not_heard() -> None:
 def test_a_ready_server_that_said_nothing_is_asked_again(
     pods: list[Manifest], engine: Manifest, seconds: int | None
 ) -> None:
-    found = next_look(Observed([child()], pods, engine, URL), SETTINGS)
+    found = next_look(Observed([child()], pods, engine, URLS), SETTINGS)
     assert found == (timedelta(seconds=seconds) if seconds else None)
 
 
 def test_what_is_desired_does_not_depend_on_what_is_observed() -> None:
     owner = make_deployment()
-    wanted = desire(owner, Observed([], [], {}, URL), SETTINGS)
+    wanted = desire(owner, Observed([], [], {}, URLS), SETTINGS)
     assert wanted.apply == serving.children(owner, SETTINGS)
 
 

@@ -80,6 +80,41 @@ def test_names_are_data_and_not_references_to_variables() -> None:
     assert "--served-model-name=$$(HOME)" in args
 
 
+def added(**fields: Any) -> set[str]:
+    """The arguments that fields of the spec add."""
+    return set(container_of(**fields)["args"]) - set(container_of()["args"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments"),
+    [
+        ({"engine": {"kvCacheGiB": "0.5"}}, {"--kv-cache-gib=0.5"}),
+        ({"engine": {"prefixCaching": False}}, {"--prefix-caching=false"}),
+        ({"engine": {"chunkedPrefill": True}}, {"--chunked-prefill=true"}),
+        ({"engine": {"cudaGraphs": False}}, {"--cuda-graphs=false"}),
+        ({"gpusPerNode": 1, "engine": {"flashDecode": True}}, {"--flash-decode=true"}),
+        ({"api": {"toolCallParser": "llama3_json"}}, {"--tool-call-parser=llama3_json"}),
+        ({"api": {"reasoningParser": "think"}}, {"--reasoning-parser=think"}),
+        ({"api": {"maxQueuedRequests": 7}}, {"--max-queued-requests=7"}),
+        ({"api": {"maxBodyBytes": 4096}}, {"--max-body-bytes=4096"}),
+        ({"api": {}, "engine": {}}, set()),
+    ],
+    ids=str,
+)
+def test_what_is_set_is_an_argument(fields: Any, arguments: set[str]) -> None:
+    assert added(**fields) == arguments
+
+
+def test_a_chat_template_reaches_the_server_as_it_is() -> None:
+    (given,) = [
+        variable
+        for variable in container_of(model=MODEL | {"chatTemplate": "$(HOME){{ m }}"})["env"]
+        if variable["name"] == "CHAT_TEMPLATE"
+    ]
+    assert given["value"] == "$$(HOME){{ m }}"
+    assert "CHAT_TEMPLATE" not in {variable["name"] for variable in container_of()["env"]}
+
+
 def test_the_overlay_reaches_the_container_by_name() -> None:
     patch = {"containers": [{"name": "server", "resources": {"limits": {"memory": "8Gi"}}}]}
     made = container_of(pod=patch)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from proctor_crds.reasons import Reason
+from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
 from proctor_operator.target import ObservedTarget, of_deployment
 from tests.builders import MODEL, deployment_manifest
@@ -115,3 +116,19 @@ def test_what_scores_do_not_depend_on_leaves_the_identity(change: Any) -> None:
 )
 def test_what_scores_depend_on_changes_the_identity(change: Any) -> None:
     assert identity(**change) != identity()
+
+
+@pytest.mark.parametrize("stored", [None, {}, {"maxQueuedRequests": 9}], ids=str)
+def test_a_field_that_came_later_changes_no_identity_by_being_unset(stored: Any) -> None:
+    found = deployment_manifest()
+    if stored is not None:
+        found["spec"]["api"] = stored
+    upstream = of_deployment("demo", found, URL).upstream
+    assert upstream
+    before = {key: found["spec"].get(key) for key in ("model", "backend", "parallelism", "engine")}
+    assert upstream.identity == digest(before)
+
+
+@pytest.mark.parametrize("api", [{"toolCallParser": "hermes"}, {"reasoningParser": "think"}])
+def test_how_answers_are_read_changes_the_identity(api: Any) -> None:
+    assert identity(api=api) != identity()

@@ -257,3 +257,16 @@ def test_columns_are_a_sequence_of_scored_tokens() -> None:
     assert list(columns) == rows
     assert list(columns[1:]) == rows[1:]
     assert columns.logprobs == (None, -0.5)
+
+
+def test_a_start_is_heard_once_and_before_any_token() -> None:
+    batcher = running()
+    heard: list[str] = []
+    submitted = batcher.submit(
+        request(),
+        on_event=lambda _: heard.append("token"),
+        on_start=lambda: heard.append("start"),
+    )
+    submitted.result(5)
+    assert heard == ["start", "token", "token", "token"]
+    batcher.close()

@@ -1,8 +1,14 @@
+from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from proctor_crds.model_deployment import Api
 from proctor_runtime.checkpoints.formats import FORMATS
+from proctor_runtime.engine.options import EngineOptions
+from proctor_runtime.openai.reasoning_parsers import REASONING_PARSERS
+from proctor_runtime.openai.tool_parsers import TOOL_PARSERS
 from proctor_runtime.settings import Addresses, Settings, parse
 from proctor_runtime.sources.settings import FetchSettings
 
@@ -14,7 +20,7 @@ def test_defaults() -> None:
     assert isinstance(settings, Settings)
     assert settings.checkpoint == Path("/m/c")
     assert (settings.transport, settings.dtype) == ("triton", "float32")
-    assert (settings.tensor_parallel, settings.max_batch_size) == (1, 32)
+    assert (settings.tensor_parallel, settings.engine) == (1, EngineOptions())
 
 
 def test_the_apis_options() -> None:
@@ -26,6 +32,36 @@ def test_the_apis_options() -> None:
         "think",
         9,
     )
+
+
+def test_the_engines_options() -> None:
+    arguments = ["--max-batch-size=4", "--kv-cache-gib=0.5", "--prefix-caching=false"]
+    engine = parse([*REQUIRED, *arguments, "--cuda-graphs=true"]).engine
+    assert engine == EngineOptions(max_batch_size=4, kv_cache_gib=0.5, prefix_caching=False)
+
+
+def test_a_chat_template_from_the_environment_or_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert parse(REQUIRED).api.chat_template is None
+    monkeypatch.setenv("CHAT_TEMPLATE", "{{ x }}")
+    assert parse(REQUIRED).api.chat_template == "{{ x }}"
+    (tmp_path / "t").write_text("é")
+    assert parse([*REQUIRED, f"--chat-template={tmp_path / 't'}"]).api.chat_template == "é"
+
+
+@pytest.mark.parametrize(
+    ("field", "known"),
+    [("tool_call_parser", TOOL_PARSERS), ("reasoning_parser", REASONING_PARSERS)],
+)
+def test_the_resources_parsers_are_those_that_there_are(field: str, known: Iterable[str]) -> None:
+    names, _ = get_args(Api.model_fields[field].annotation)
+    assert set(get_args(names)) == set(known)
+
+
+def test_defaults_are_as_the_resource_documents_them() -> None:
+    api = parse(REQUIRED).api
+    assert (api.max_queued_requests, api.max_body_bytes) == (4096, 64 << 20)
 
 
 def test_addresses_come_from_the_environment() -> None:
@@ -48,6 +84,10 @@ def test_addresses_come_from_the_environment() -> None:
         "--max-batch=4",
         "--tool-call-parser=guess",
         "--max-queued-requests=0",
+        "--kv-cache-gib=0",
+        "--kv-cache-gib=inf",
+        "--prefix-caching=yes",
+        "--chat-template=/none",
     ],
 )
 def test_wrong_arguments_exit_as_usual(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:

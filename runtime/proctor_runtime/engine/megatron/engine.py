@@ -12,6 +12,7 @@ from proctor_runtime.engine.megatron.forward import Forward
 from proctor_runtime.engine.megatron.kv_store import (
     BLOCK_TOKENS,
     KvStore,
+    check_budget,
     count_blocks,
     slot_bytes,
 )
@@ -56,6 +57,13 @@ def make_store(source: ModelSource, config: ModelConfig, forward: Forward, ranks
     )
 
 
+def check_cache(source: ModelSource) -> None:
+    """Refuse, before anything is loaded, a KV cache that could not hold one sequence."""
+    config, dtype = source.read_config(), getattr(torch, source.dtype)
+    size = slot_bytes(config, dtype, tensor=source.tensor, pipeline=source.pipeline)
+    check_budget(source.options.kv_cache_gib, longest_sequence(source, config), size)
+
+
 def free_bytes(where: torch.device) -> int | None:
     """Return a GPU's free memory; None for a CPU's, which others use too."""
     return torch.cuda.mem_get_info(where)[0] if where.type == "cuda" else None
@@ -68,7 +76,7 @@ class MegatronEngine:
         self, source: ModelSource, on_death: Callable[[Exception], None] = lambda _: None
     ) -> None:
         self.source = source
-        source.read_config()
+        check_cache(source)
         store = TCPStore("127.0.0.1", 0, source.ranks, is_master=True, wait_for_workers=False)
         self._followers = followers.spawn(source, store.port, on_death)
         try:

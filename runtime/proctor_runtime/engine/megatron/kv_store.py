@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from proctor_crds.reasons import Reason
 from proctor_runtime.engine.megatron.config import ModelConfig
 from proctor_runtime.engine.options import EngineOptions
+from proctor_runtime.failure import RejectedError
 
 BLOCK_TOKENS = 16
 
@@ -65,6 +67,22 @@ def count_blocks(
     bound = CPU_DEFAULT_BYTES if free_bytes is None else int(free_bytes * CUDA_DEFAULT_SHARE)
     wanted = options.max_batch_size * -(-longest // BLOCK_TOKENS)
     return max(1, min(wanted, bound // block))
+
+
+def check_budget(budget_gib: float | None, longest: int, bytes_per_slot: int) -> None:
+    """Refuse a budget that does not hold one sequence of `longest` tokens, naming one that does."""
+    if budget_gib is None:
+        return
+    tokens = int(budget_gib * (1 << 30)) // (bytes_per_slot * BLOCK_TOKENS) * BLOCK_TOKENS
+    needed = -(-longest // BLOCK_TOKENS) * BLOCK_TOKENS * bytes_per_slot / (1 << 30)
+    enough = math.ceil(needed * 1000) / 1000
+    if tokens < longest:
+        raise RejectedError(
+            Reason.KV_CACHE_TOO_SMALL,
+            f"engine.kvCacheGiB {budget_gib:g} holds {tokens} tokens of this model, and sequences "
+            f"may have {longest}: set it to {enough:.3f} or more, or lower "
+            "engine.maxSequenceLength",
+        )
 
 
 def slots_of(segments: Sequence[tuple[int, int]]) -> list[int]:
