@@ -5,12 +5,15 @@ only as long as there are no more of them than processors, and else puts them to
 """
 
 import multiprocessing as mp
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
+
+from proctor_runtime import libraries
 
 BATCH_SIZES = (1, 8, 16, 32)
 
@@ -54,7 +57,9 @@ class Child:
 
     @classmethod
     def load(cls, model: Path) -> None:
-        """Load lm-eval's `hf`."""
+        """Load lm-eval's `hf`, with PyTorch's own settings."""
+        for name in libraries.DEFAULTS:
+            os.environ.pop(name, None)
         from lm_eval.models.huggingface import HFLM  # noqa: PLC0415 - slow, and the child's alone
 
         cls.lm = HFLM(pretrained=str(model), device="cpu", dtype="float32", batch_size=1)

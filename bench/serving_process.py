@@ -16,7 +16,7 @@ import uvloop
 from fastapi import FastAPI
 
 from bench.load import Body, seconds_of
-from proctor_runtime.engine.batcher import Batcher
+from proctor_runtime.engine.batcher import Batcher, launch
 from proctor_runtime.engine.megatron.source import ModelSource
 from proctor_runtime.front import served_model, transport_to
 from proctor_runtime.openai.api import Api
@@ -47,11 +47,10 @@ def main(folder: Path) -> None:
     ])  # fmt: skip
     if not isinstance(settings, Settings):
         raise TypeError(settings)
-    engine = load_engine(ModelSource(checkpoint=settings.checkpoint, max_sequence_length=1024))
+    source = ModelSource(checkpoint=settings.checkpoint, max_sequence_length=1024)
     tokenizer = HuggingFaceTokenizer(settings.tokenizer)
-    batcher = Batcher(engine, decode=tokenizer.decode)
-    batcher.start()
-    metrics = Metrics("bench", engine.info.max_sequence_length)
+    batcher = launch(lambda: Batcher(load_engine(source), decode=tokenizer.decode))
+    metrics = Metrics("bench", batcher.engine.info.max_sequence_length)
     queue = MeteredQueue(batcher, metrics)
     model = served_model(batcher, tokenizer, settings)
     with transport_to(queue, model, settings) as triton:

@@ -1,6 +1,7 @@
 """``python -m proctor_runtime serve ...`` and ``fetch ...``: the serving pod's processes."""
 
 import logging
+import os
 import sys
 import traceback
 import warnings
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE
+from proctor_runtime import libraries
 from proctor_runtime.failure import RejectedError, report
 from proctor_runtime.settings import Settings, parse
 from proctor_runtime.sources.protocol import UnreachableError
@@ -46,6 +48,7 @@ def run(settings: Settings | FetchSettings) -> None:
 
         fetch(settings)
         return
+    libraries.prepare(os.environ)
     from proctor_runtime.serve import serve  # noqa: PLC0415 - a wrong argument need not wait for it
 
     serve(settings)

@@ -3,12 +3,11 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 
 from proctor_crds.reasons import Reason
-from proctor_runtime.engine.batcher import Batcher
+from proctor_runtime.engine.batcher import Batcher, launch
 from proctor_runtime.engine.megatron.source import ModelSource
 from proctor_runtime.engine.protocol import Engine
 from proctor_runtime.failure import report
@@ -35,16 +34,13 @@ def serve(settings: Settings) -> None:
     with ThreadPoolExecutor(1) as hashing:
         # It reads the whole checkpoint, and so does loading: they share the page cache.
         digest = hashing.submit(source.digest)
-        engine = load_engine(source)
-    with running(engine, tokenizer, settings) as batcher:
+        batcher = launch(lambda: make_batcher(load_engine(source), tokenizer, settings))
+    with closing(batcher):
         present(batcher, tokenizer, settings, digest.result())
 
 
 def load_engine(source: ModelSource) -> Engine:
     """Load the model on all its ranks."""
-    # Megatron-Core decorates its fused functions at import; none of them is used here, and to have
-    # them compiled would only import the compiler, for seconds.
-    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     from proctor_runtime.engine.megatron.engine import MegatronEngine  # noqa: PLC0415 - slow
 
     return MegatronEngine(source, on_death=die)
@@ -58,18 +54,12 @@ def die(error: Exception) -> None:
     os._exit(1)
 
 
-@contextmanager
-def running(engine: Engine, tokenizer: Tokenizer, settings: Settings) -> Iterator[Batcher]:
-    """Run the engine's thread; finish its queue at the end."""
-    batcher = Batcher(
+def make_batcher(engine: Engine, tokenizer: Tokenizer, settings: Settings) -> Batcher:
+    """Return what feeds the engine."""
+    return Batcher(
         engine,
         decode=tokenizer.decode,
         max_waiting=settings.api.max_queued_requests,
         seed=settings.random_seed,
         on_death=die,
     )
-    batcher.start()
-    try:
-        yield batcher
-    finally:
-        batcher.close()

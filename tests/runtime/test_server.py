@@ -334,6 +334,7 @@ def test_a_dead_rank_ends_the_server_and_gives_no_answer(
 
 def follower_of(pid: int) -> int:
     """Return the child that multiprocessing spawned."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    commands = {int(c): Path(f"/proc/{c}/cmdline").read_text() for c in children}
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for one in lists for child in one.read_text().split()]
+    commands = {c: Path(f"/proc/{c}/cmdline").read_text() for c in children}
     return next(child for child, command in commands.items() if "spawn_main" in command)

@@ -93,11 +93,21 @@ class Batcher:
         self._closing = False
         self._last_token = -float("inf")
         self._death: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._is_still = threading.Event()
+        self._is_still.set()
 
     def start(self) -> None:
-        """Begin to serve."""
-        self._thread.start()
+        """Begin to serve, in a thread of its own."""
+        self._is_still.clear()
+        threading.Thread(target=self.run, name="engine", daemon=True).start()
+
+    def run(self) -> None:
+        """Serve in this thread, until `close`."""
+        self._is_still.clear()
+        try:
+            self._serve()
+        finally:
+            self._is_still.set()
 
     def submit(
         self,
@@ -142,11 +152,10 @@ class Batcher:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._is_still.wait()
         self.engine.close()
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
         while self._take_submitted():
             try:
                 self._drop_cancelled()
@@ -234,6 +243,28 @@ class Batcher:
         refuse(lost, error)
         if self._death:
             self._on_death(error)
+
+
+def launch(make: Callable[[], Batcher]) -> Batcher:
+    """Start the batcher that `make` returns in the thread that `make` ran in; raises what it did.
+
+    PyTorch gives each thread that computes a pool of helpers. Of two pools, one for loading and one
+    for steps, libgomp would put both to sleep after each loop, for together they are more than the
+    processors: see `proctor_runtime.libraries`.
+    """
+    made: Future[Batcher] = Future()
+
+    def be_the_engine() -> None:
+        try:
+            batcher = make()
+        except BaseException as error:  # the caller's to handle
+            made.set_exception(error)
+            return
+        made.set_result(batcher)
+        batcher.run()
+
+    threading.Thread(target=be_the_engine, name="engine", daemon=True).start()
+    return made.result()
 
 
 def resolve(pending: Pending, event: TokenEvent) -> None:
