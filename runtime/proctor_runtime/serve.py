@@ -26,8 +26,7 @@ def serve(settings: Settings) -> None:
         checkpoint=settings.checkpoint,
         format=settings.checkpoint_format,
         dtype=settings.dtype,
-        tensor=settings.tensor_parallel,
-        pipeline=settings.pipeline_parallel,
+        parallelism=settings.parallelism,
         max_sequence_length=settings.max_sequence_length,
         options=EngineOptions(max_batch_size=settings.max_batch_size),
     )

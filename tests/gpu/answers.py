@@ -70,10 +70,12 @@ def answers(
 def main(checkpoint: str, dtype: str, tensor: str, asked: str, answered: str) -> None:
     """Load the model, answer, and write the answers down."""
     from proctor_runtime.engine.megatron.engine import MegatronEngine
+    from proctor_runtime.engine.megatron.parallelism import Parallelism
     from proctor_runtime.engine.megatron.source import ModelSource
     from tests.runtime.batches import run
 
-    source = ModelSource(checkpoint=Path(checkpoint), dtype=dtype, tensor=int(tensor))
+    split = Parallelism(tensor=int(tensor))
+    source = ModelSource(checkpoint=Path(checkpoint), dtype=dtype, parallelism=split)
     engine = MegatronEngine(source)
     print(json.dumps({"device": engine.info.device, "dtype": engine.info.dtype}))
     done = []

@@ -11,6 +11,8 @@ from proctor_operator.children.serving import children, deployment, pod_template
 from proctor_operator.cluster import Manifest
 from proctor_operator.plan import Desired, Plan, plan
 from proctor_operator.settings import Settings
+from proctor_runtime.settings import Settings as ServerSettings
+from proctor_runtime.settings import parse
 from tests.builders import MODEL, make_deployment
 
 few = settings(max_examples=25)
@@ -78,6 +80,20 @@ def test_the_backend_may_bring_its_image() -> None:
 def test_names_are_data_and_not_references_to_variables() -> None:
     args = container_of(model=MODEL | {"servedName": "$(HOME)"})["args"]
     assert "--served-model-name=$$(HOME)" in args
+
+
+def test_the_server_is_told_how_the_model_is_split() -> None:
+    plain = container_of()["args"]
+    sizes = {"tensor": 2, "context": 4, "expert": 8, "expertTensor": 1}
+    args = container_of(parallelism={**sizes, "sequence": True})["args"]
+    assert [arg for arg in args if arg not in plain] == [
+        "--tensor-parallel=2",
+        "--context-parallel=4",
+        "--expert-parallel=8",
+        "--expert-tensor-parallel=1",
+        "--sequence-parallel",
+    ]
+    assert isinstance(parse(["serve", *args]), ServerSettings)
 
 
 def test_the_overlay_reaches_the_container_by_name() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from proctor_runtime.checkpoints.formats import FORMATS
+from proctor_runtime.engine.megatron.parallelism import Parallelism
 from proctor_runtime.settings import Addresses, Settings, parse
 from proctor_runtime.sources.settings import FetchSettings
 
@@ -14,7 +15,17 @@ def test_defaults() -> None:
     assert isinstance(settings, Settings)
     assert settings.checkpoint == Path("/m/c")
     assert (settings.transport, settings.dtype) == ("triton", "float32")
-    assert (settings.tensor_parallel, settings.max_batch_size) == (1, 32)
+    assert (settings.parallelism, settings.max_batch_size) == (Parallelism(), 32)
+
+
+def test_a_split_along_every_axis() -> None:
+    sizes = {"tensor": 2, "pipeline": 3, "context": 4, "expert": 8, "expert-tensor": 1}
+    given = [f"--{axis}-parallel={size}" for axis, size in sizes.items()]
+    settings = parse([*REQUIRED, *given, "--sequence-parallel"])
+    assert isinstance(settings, Settings)
+    assert settings.parallelism == Parallelism(
+        tensor=2, pipeline=3, context=4, expert=8, expert_tensor=1, sequence=True
+    )
 
 
 def test_the_apis_options() -> None:

@@ -22,6 +22,7 @@ from proctor_runtime.engine.protocol import EngineDeadError, EngineInfo, Feature
 from proctor_runtime.engine.scheduling.scheduler import Capacity
 from proctor_runtime.engine.scheduling.step import RowResult, Step
 
+NO_CUDA = "no CUDA device: the model is on a CPU"
 NO_GRAPHS = "steps differ in shape, and none is captured"
 NO_FLASH_DECODE = "keys and values are gathered for PyTorch's scaled dot product"
 
@@ -31,7 +32,8 @@ def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
     config = source.read_config()
     model = build_model(config, dtype=getattr(torch, source.dtype), initialize=False)
     source.load(model)
-    forward = Forward(model, config, device(), longest_sequence(source, config))
+    longest = longest_sequence(source, config)
+    forward = Forward(model, config, device(), longest=longest, split=source.parallelism)
     return Executor(forward, make_store(source, config, forward, ranks))
 
 
@@ -43,7 +45,8 @@ def longest_sequence(source: ModelSource, config: ModelConfig) -> int:
 def make_store(source: ModelSource, config: ModelConfig, forward: Forward, ranks: Ranks) -> KvStore:
     """Make a KV store of as many slots as every rank has room for."""
     dtype = getattr(torch, source.dtype)
-    size = slot_bytes(config, dtype, tensor=source.tensor, pipeline=source.pipeline)
+    split = source.parallelism
+    size = slot_bytes(config, dtype, tensor=split.tensor, pipeline=split.pipeline)
     longest = longest_sequence(source, config)
     blocks = ranks.least(count_blocks(source.options, longest, size, free_bytes(forward.device)))
     return KvStore(
@@ -69,10 +72,11 @@ class MegatronEngine:
     ) -> None:
         self.source = source
         source.read_config()
-        store = TCPStore("127.0.0.1", 0, source.ranks, is_master=True, wait_for_workers=False)
+        split = source.parallelism
+        store = TCPStore("127.0.0.1", 0, split.ranks, is_master=True, wait_for_workers=False)
         self._followers = followers.spawn(source, store.port, on_death)
         try:
-            self._ranks = Ranks.join(0, tensor=source.tensor, pipeline=source.pipeline, store=store)
+            self._ranks = Ranks.join(0, split, store)
             self._executor = load_executor(source, self._ranks)
         except BaseException:
             self._followers.kill()
@@ -84,12 +88,17 @@ class MegatronEngine:
         """Describe the model as it is served."""
         config, options = self._executor.forward.config, self.source.options
         store, slots = self._executor.store.tensor, self._executor.store.slots
+        split = self.source.parallelism
         return EngineInfo(
             engine="megatron-core",
             device=str(self._executor.forward.device),
             dtype=self.source.dtype,
-            tensor_parallel=self.source.tensor,
-            pipeline_parallel=self.source.pipeline,
+            tensor_parallel=split.tensor,
+            pipeline_parallel=split.pipeline,
+            context_parallel=split.context,
+            expert_parallel=split.expert,
+            expert_tensor_parallel=split.expert_tensor_size,
+            sequence_parallel=split.splits_tokens(config),
             max_sequence_length=min(longest_sequence(self.source, config), slots),
             num_layers=config.num_layers,
             hidden_size=config.hidden_size,
@@ -108,7 +117,7 @@ class MegatronEngine:
         if not wanted:
             return asked(wanted, setting)
         on_cpu = self._executor.forward.device.type == "cpu"
-        return Feature(on=False, reason="the model is on a CPU" if on_cpu else missing)
+        return Feature(on=False, reason=NO_CUDA if on_cpu else missing)
 
     @property
     def capacity(self) -> Capacity:

@@ -61,7 +61,7 @@ def spawn(source: "ModelSource", port: int, on_death: Callable[[Exception], None
     context = mp.get_context("spawn")
     processes = [
         context.Process(target=follow, args=(source, rank, port), name=f"rank-{rank}", daemon=True)
-        for rank in range(1, source.ranks)
+        for rank in range(1, source.parallelism.ranks)
     ]
     for process in processes:
         process.start()
@@ -96,8 +96,8 @@ def repeat(source: "ModelSource", rank: int, port: int) -> None:
     from proctor_runtime.engine.megatron.engine import load_executor  # noqa: PLC0415
     from proctor_runtime.engine.megatron.ranks import Ranks, leave  # noqa: PLC0415
 
-    store = TCPStore("127.0.0.1", port, source.ranks, is_master=False)
-    ranks = Ranks.join(rank, tensor=source.tensor, pipeline=source.pipeline, store=store)
+    store = TCPStore("127.0.0.1", port, source.parallelism.ranks, is_master=False)
+    ranks = Ranks.join(rank, source.parallelism, store)
     executor = load_executor(source, ranks)
     nothing: Step | None = None
     while step := ranks.agree(nothing):

@@ -9,18 +9,17 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from proctor_runtime.engine.megatron.kv_store import slots_of, write
-from proctor_runtime.engine.megatron.packing import Packed
+from proctor_runtime.engine.megatron.kv_store import slots_of
+from proctor_runtime.engine.megatron.portion import Portion
 from proctor_runtime.engine.scheduling.step import Row
 
 
 class GatheredAttention:
     """The attention of one step, the same for every layer but for its tensors."""
 
-    def __init__(self, packed: Packed, scale: float) -> None:
-        self.packed = packed
-        rows = list(zip(packed.starts, packed.rows, strict=True))
-        device = packed.ids.device
+    def __init__(self, portion: Portion, scale: float) -> None:
+        rows = list(zip(portion.starts, portion.rows, strict=True))
+        device = portion.ids.device
         single = [(start, row) for start, row in rows if len(row.tokens) == 1]
         self._parts: list[Singles | Prompt] = [
             Prompt(start, row, scale, device) for start, row in rows if len(row.tokens) > 1
@@ -32,8 +31,7 @@ class GatheredAttention:
         """Hold no better way: masked or not, a token reads its own sequence's slots only."""
 
     def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-        """Write ``[tokens, groups, queries + 2, channels]`` into the layer's slots, and attend."""
-        write(mixed, layer, self.packed.slots, self.packed.copies)
+        """Attend by ``[tokens, groups, queries + 2, channels]`` to the layer's slots."""
         out = torch.empty_like(mixed[:, :, :-2])
         for part in self._parts:
             out[part.tokens] = part(mixed, layer)
