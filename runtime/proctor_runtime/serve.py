@@ -31,7 +31,9 @@ def serve(settings: Settings) -> None:
         options=EngineOptions(max_batch_size=settings.max_batch_size),
     )
     source.read_config()
-    tokenizer = HuggingFaceTokenizer(settings.tokenizer, chat_template(settings))
+    tokenizer = HuggingFaceTokenizer(
+        settings.tokenizer, chat_template(settings), settings.checkpoint
+    )
     with ThreadPoolExecutor(1) as hashing:
         # It reads the whole checkpoint, and so does loading: they share the page cache.
         digest = hashing.submit(source.digest)
