@@ -1,6 +1,7 @@
 """The engine itself: a model over its ranks, behind the `Engine` protocol."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
@@ -9,6 +10,7 @@ from proctor_runtime.engine.megatron import followers
 from proctor_runtime.engine.megatron.config import ModelConfig
 from proctor_runtime.engine.megatron.executor import Executor
 from proctor_runtime.engine.megatron.forward import Forward
+from proctor_runtime.engine.megatron.graphs import Graphs, capturing
 from proctor_runtime.engine.megatron.kv_store import (
     BLOCK_TOKENS,
     KvStore,
@@ -20,11 +22,13 @@ from proctor_runtime.engine.megatron.ranks import Ranks, leave
 from proctor_runtime.engine.megatron.source import ModelSource
 from proctor_runtime.engine.protocol import EngineDeadError, EngineInfo, Feature
 from proctor_runtime.engine.scheduling.scheduler import Capacity
-from proctor_runtime.engine.scheduling.step import RowResult, Step
+from proctor_runtime.engine.scheduling.step import Row, RowResult, Step
 
 NO_CUDA = "no CUDA device: the model is on a CPU"
-NO_GRAPHS = "steps differ in shape, and none is captured"
+NO_GRAPHS_OF_RANKS = "ranks exchange activations within a step, and that is not captured"
+NO_GRAPHS_OF_EXPERTS = "the tokens of each expert are counted on the host within a step"
 NO_FLASH_DECODE = "keys and values are gathered for PyTorch's scaled dot product"
+
 
 
 def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
@@ -34,7 +38,25 @@ def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
     source.load(model)
     longest = longest_sequence(source, config)
     forward = Forward(model, config, device(), longest=longest, split=source.parallelism)
-    return Executor(forward, make_store(source, config, forward, ranks))
+    store = make_store(source, config, forward, ranks)
+    graphs = None
+    if source.options.cuda_graphs and not without_graphs(source, config, forward.device):
+        scale = forward.layers[0].attention.scale
+        graphs = Graphs(partial(forward.whole, store=store), scale, capturing())
+    executor = Executor(forward, store, graphs=graphs)
+    if graphs is not None:
+        # So that it is known, before anybody asks, whether graphs can be captured here.
+        executor.execute(Step(rows=(Row(0, (0,), 0, ((0, 1),), samples=True),)))
+    return executor
+
+
+def without_graphs(source: ModelSource, config: ModelConfig, where: torch.device) -> str:
+    """Say why no step of this model can be captured as a CUDA graph; nothing if it can."""
+    if where.type == "cpu":
+        return NO_CUDA
+    if source.parallelism.ranks > 1:
+        return NO_GRAPHS_OF_RANKS
+    return NO_GRAPHS_OF_EXPERTS if config.experts else ""
 
 
 def longest_sequence(source: ModelSource, config: ModelConfig) -> int:
@@ -108,16 +130,25 @@ class MegatronEngine:
             kv_cache_bytes=store.numel() * store.element_size(),
             prefix_caching=asked(options.prefix_caching, "prefixCaching"),
             chunked_prefill=asked(options.chunked_prefill, "chunkedPrefill"),
-            cuda_graphs=self._of_cuda(options.cuda_graphs, "cudaGraphs", NO_GRAPHS),
-            flash_decode=self._of_cuda(options.flash_decode, "flashDecode", NO_FLASH_DECODE),
+            cuda_graphs=self._cuda_graphs(config),
+            flash_decode=self._flash_decode(),
         )
 
-    def _of_cuda(self, wanted: bool, setting: str, missing: str) -> Feature:
-        """Describe a feature of GPUs that this engine does not have."""
-        if not wanted:
-            return asked(wanted, setting)
+    def _cuda_graphs(self, config: ModelConfig) -> Feature:
+        """Tell whether steps are replayed as graphs."""
+        if not self.source.options.cuda_graphs:
+            return asked(on=False, setting="cudaGraphs")
+        graphs = self._executor.graphs
+        where = self._executor.forward.device
+        fault = graphs.fault if graphs else without_graphs(self.source, config, where)
+        return Feature(on=not fault, reason=fault)
+
+    def _flash_decode(self) -> Feature:
+        """Tell why there is no kernel of its own for generating."""
+        if not self.source.options.flash_decode:
+            return asked(on=False, setting="flashDecode")
         on_cpu = self._executor.forward.device.type == "cpu"
-        return Feature(on=False, reason=NO_CUDA if on_cpu else missing)
+        return Feature(on=False, reason=NO_CUDA if on_cpu else NO_FLASH_DECODE)
 
     @property
     def capacity(self) -> Capacity:

@@ -1,8 +1,7 @@
 """One step's pass over this rank's share of the model, through the pipeline's stages."""
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -13,54 +12,13 @@ from torch.nn import functional
 from proctor_runtime.engine.megatron.collectives import TensorRanks, of_all_contexts
 from proctor_runtime.engine.megatron.config import ModelConfig
 from proctor_runtime.engine.megatron.gathered import GatheredAttention
-from proctor_runtime.engine.megatron.kv_store import KvStore, write
+from proctor_runtime.engine.megatron.kv_store import KvStore
 from proctor_runtime.engine.megatron.layer import Layer, RotaryTable, norm_of
 from proctor_runtime.engine.megatron.packing import Packed
 from proctor_runtime.engine.megatron.parallelism import ONE_RANK, Parallelism
 from proctor_runtime.engine.megatron.portion import Portion, Ways, portion_of
 from proctor_runtime.engine.megatron.segments import SegmentAttention
-
-
-class StepAttention(Protocol):
-    """How the rows of one step attend, in any layer."""
-
-    def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-        """Attend by ``[tokens, groups, queries + 2, channels]`` to the layer's slots.
-
-        The tokens' own keys and values are in their slots by then.
-        """
-        ...
-
-    def exact(self) -> "StepAttention | None":
-        """Return a slower way that reads nothing but a sequence's own slots; None if this is."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One step as this rank computes it."""
-
-    packed: Packed
-    portion: Portion
-    attention: StepAttention
-
-    def keep_and_attend(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-        """Put everybody's keys and values into the layer's slots; attend with this rank's tokens.
-
-        `mixed` is ``[tokens, groups, queries + 2, channels]``, the result ``[tokens, groups *
-        queries * channels]``, zeros for padding.
-        """
-        portion = self.portion
-        keep = mixed[:, :, -2:]
-        if portion.places is not None:
-            keep = of_all_contexts(keep)
-        write(portion.in_order(keep), layer, self.packed.slots, self.packed.copies)
-        if portion.size == len(mixed):
-            return self.attention(mixed, layer)
-        out = torch.zeros_like(mixed[:, :, :-2]).flatten(1)
-        if portion.size:
-            out[: portion.size] = self.attention(mixed[: portion.size], layer)
-        return out
+from proctor_runtime.engine.megatron.work import StepAttention, Work
 
 
 class Forward:
@@ -120,6 +78,10 @@ class Forward:
             # Ranks with different tokens would not agree on whether to compute them again.
             return SegmentAttention.apart(portion, scale)
         return SegmentAttention.of(portion, scale, store.slots)
+
+    def whole(self, work: Work, store: KvStore) -> torch.Tensor:
+        """Pass all layers, where they are all on this rank."""
+        return self._through(self._embed(work.portion), work, store)
 
     def _through(self, hidden: torch.Tensor, work: Work, store: KvStore) -> torch.Tensor:
         """Pass this rank's layers."""
