@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from proctor_runtime.settings import Settings
 from proctor_runtime.tokenizer import HuggingFaceTokenizer, Tokenizer
 
 logger = logging.getLogger(__name__)
+
+LAST_WORDS = threading.Lock()
+"""Never released: the process ends while it is held."""
 
 
 def serve(settings: Settings) -> None:
@@ -64,7 +68,11 @@ def load_engine(source: ModelSource) -> Engine:
 
 
 def die(error: Exception) -> None:
-    """End the process at once: half an engine answers nobody, and a restart brings a whole one."""
+    """End the process at once: half an engine answers nobody, and a restart brings a whole one.
+
+    Several threads may see the same death; the first to say so is the only one.
+    """
+    LAST_WORDS.acquire()
     logger.critical("the engine is dead: %s", error)
     report(Reason.RUNTIME_CRASHED, str(error))
     sys.stderr.flush()

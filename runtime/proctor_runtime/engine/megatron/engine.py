@@ -29,6 +29,7 @@ NO_GRAPHS_OF_RANKS = "ranks exchange activations within a step, and that is not 
 NO_GRAPHS_OF_EXPERTS = "the tokens of each expert are counted on the host within a step"
 NO_FLASH_DECODE = "keys and values are gathered for PyTorch's scaled dot product"
 
+NOTICED_WITHIN_SECONDS = 5
 
 
 def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
@@ -174,7 +175,8 @@ class MegatronEngine:
         except Exception as error:
             if self._ranks.size == 1:
                 raise
-            # Once ranks have lost step with each other, all are lost.
+            # Once ranks have lost step with each other, all are lost. If one died, it was noticed.
+            self._followers.mourn(NOTICED_WITHIN_SECONDS)
             raise EngineDeadError(f"a rank of the model failed: {error}") from error
 
     def close(self) -> None:

@@ -29,8 +29,9 @@ class Followers:
         self.closing = False
         self.died = False
         self._on_death = on_death
+        self._watcher = threading.Thread(target=self._watch, name="followers", daemon=True)
         if processes:
-            threading.Thread(target=self._watch, name="followers", daemon=True).start()
+            self._watcher.start()
 
     def _watch(self) -> None:
         ended = wait([process.sentinel for process in self.processes])
@@ -43,6 +44,10 @@ class Followers:
         self.kill()
         listing = ", ".join(f"{process.name} (exit code {process.exitcode})" for process in dead)
         self._on_death(EngineDeadError(f"a rank of the model died: {listing}"))
+
+    def mourn(self, seconds: float) -> None:
+        """Wait until a death has been told, which names the rank; not longer, if all are alive."""
+        self._watcher.join(seconds)
 
     def kill(self) -> None:
         """End everybody at once."""
