@@ -7,6 +7,7 @@ every rank writes the keys and values of all tokens.
 """
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch.nn import functional
@@ -33,7 +34,7 @@ class Portion:
     """One rank's tokens, padded to as many as every other rank's."""
 
     rows: list[Row]
-    """Without what is wanted of them: that is the whole step's."""
+    """What is wanted of them stays the whole step's to say."""
     starts: list[int]
     """Where each of them begins."""
     ids: torch.Tensor
@@ -51,11 +52,12 @@ class Portion:
 def portion_of(packed: Packed, ways: Ways) -> Portion:
     """Cut a rank's portion out of a step."""
     tokens = len(packed.ids)
+    if ways.count == 1 and tokens % ways.multiple == 0:
+        return Portion(packed.rows, packed.starts, packed.ids, packed.positions, tokens, None)
     piece = piece_size(tokens, ways)
     spans = spans_of(tokens, piece, ways)
     rows = [part for span in spans for part in rows_in(packed, span)]
-    starts = [sum(len(row.tokens) for row in rows[:at]) for at in range(len(rows))]
-    size = sum(end - start for start, end in spans)
+    *starts, size = accumulate((len(row.tokens) for row in rows), initial=0)
     padding = piece * (1 if ways.count == 1 else 2) - size
 
     def own(whole: torch.Tensor) -> torch.Tensor:
