@@ -137,23 +137,30 @@ class Parallelism(Model):
     """How one replica is split over ranks, in Megatron's terms."""
 
     rules: ClassVar = (
-        only("context", "1", "use tensor or pipeline"),
-        only("expert", "1", "use tensor or pipeline"),
-        only("expertTensor", "1", "use tensor or pipeline"),
-        only("sequence", "false", "leave it out"),
+        Rule(
+            "self.tensor * self.context %"
+            " (self.expert * (has(self.expertTensor) ? self.expertTensor : 1)) == 0",
+            "parallelism.expert × expertTensor must divide tensor × context: experts are spread"
+            " over the ranks of a pipeline stage",
+        ),
+        Rule(
+            "!self.sequence || self.tensor > 1",
+            "parallelism.sequence splits activations between tensor parallel ranks: set tensor to"
+            " 2 or more, or leave sequence out",
+        ),
     )
     tensor: Annotated[int, Field(ge=1, le=1024)] = 1
     """Tensor model parallel size; must divide the model's attention heads."""
     pipeline: Annotated[int, Field(ge=1, le=1024)] = 1
     """Pipeline model parallel size; must divide the model's layers."""
     context: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Context parallel size."""
+    """Context parallel size: each rank computes a part of a step's tokens."""
     expert: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Expert model parallel size."""
-    expert_tensor: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Tensor parallel size within an expert."""
+    """Expert model parallel size: each rank has some of the experts; must divide their number."""
+    expert_tensor: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Tensor parallel size within an expert; when absent that of the model, or 1 with `expert`."""
     sequence: bool = False
-    """Shard activations along the sequence between tensor-parallel ranks."""
+    """Shard activations along the tokens between tensor parallel ranks, as for experts always."""
 
 
 class Engine(Model):

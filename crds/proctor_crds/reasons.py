@@ -171,8 +171,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.PARALLELISM_INVALID: Explanation(
         "The model cannot be split as asked.",
-        "The tensor parallel size does not divide the attention heads, or the pipeline"
-        " parallel size the layers.",
+        "A size under `parallelism` does not divide what it splits (attention heads, layers,"
+        " experts), or sizes do not go together.",
         "Choose one of the sizes that the message lists.",
     ),
     Reason.KV_CACHE_TOO_SMALL: Explanation(

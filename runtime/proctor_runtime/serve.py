@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -17,6 +18,9 @@ from proctor_runtime.tokenizer import HuggingFaceTokenizer, Tokenizer
 
 logger = logging.getLogger(__name__)
 
+LAST_WORDS = threading.Lock()
+"""Never released: the process ends while it is held."""
+
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM; a `RejectedError` comes before anything slow is begun."""
@@ -24,13 +28,14 @@ def serve(settings: Settings) -> None:
         checkpoint=settings.checkpoint,
         format=settings.checkpoint_format,
         dtype=settings.dtype,
-        tensor=settings.tensor_parallel,
-        pipeline=settings.pipeline_parallel,
+        parallelism=settings.parallelism,
         max_sequence_length=settings.max_sequence_length,
         options=settings.engine,
     )
     source.read_config()
-    tokenizer = HuggingFaceTokenizer(settings.tokenizer, settings.api.chat_template)
+    tokenizer = HuggingFaceTokenizer(
+        settings.tokenizer, settings.api.chat_template, settings.checkpoint
+    )
     with ThreadPoolExecutor(1) as hashing:
         # It reads the whole checkpoint, and so does loading: they share the page cache.
         digest = hashing.submit(source.digest)
@@ -47,7 +52,11 @@ def load_engine(source: ModelSource) -> Engine:
 
 
 def die(error: Exception) -> None:
-    """End the process at once: half an engine answers nobody, and a restart brings a whole one."""
+    """End the process at once: half an engine answers nobody, and a restart brings a whole one.
+
+    Several threads may see the same death; the first to say so is the only one.
+    """
+    LAST_WORDS.acquire()
     logger.critical("the engine is dead: %s", error)
     report(Reason.RUNTIME_CRASHED, str(error))
     sys.stderr.flush()

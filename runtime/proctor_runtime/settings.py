@@ -3,10 +3,12 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from proctor_runtime.arguments import positive
+from proctor_runtime.engine.megatron.parallelism import Parallelism
 from proctor_runtime.engine.options import (
     EngineOptions,
     add_engine_arguments,
@@ -47,8 +49,7 @@ class Settings:
     tokenizer: Path
     served_model_name: str
     transport: str
-    tensor_parallel: int
-    pipeline_parallel: int
+    parallelism: Parallelism
     max_sequence_length: int
     dtype: str
     random_seed: int
@@ -65,13 +66,30 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tokenizer", type=Path, required=True, help="Hugging Face tokenizer folder")
     add("--served-model-name", required=True, help="the name that requests put in `model`")
     add("--transport", choices=["triton", "in-process"], default="triton")
-    add("--tensor-parallel", type=positive, default=1)
-    add("--pipeline-parallel", type=positive, default=1)
+    add_parallelism_arguments(parser)
     add("--max-sequence-length", type=positive, default=2048)
     add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32")
     add("--random-seed", type=int, default=1234)
     add_engine_arguments(parser)
     add_api_arguments(parser)
+
+
+def add_parallelism_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how the model is split; ranks are tensor × pipeline × context."""
+    add = parser.add_argument
+    add("--tensor-parallel", type=positive, default=1)
+    add("--pipeline-parallel", type=positive, default=1)
+    add("--context-parallel", type=positive, default=1)
+    add("--expert-parallel", type=positive, default=1)
+    add("--expert-tensor-parallel", type=positive, help="default: tensor, or 1 with expert")
+    add("--sequence-parallel", action="store_true")
+
+
+def take_parallelism(given: dict[str, Any]) -> Parallelism:
+    """Take the split out of the parsed arguments."""
+    return Parallelism(
+        **{axis.name: given.pop(f"{axis.name}_parallel") for axis in fields(Parallelism)}
+    )
 
 
 def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings:
@@ -84,5 +102,6 @@ def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings:
     if given.pop("command") == "fetch":
         return FetchSettings.from_arguments(given, os.environ)
     engine, api = take_engine_options(given), take_api_options(given, os.environ)
+    split = take_parallelism(given)
     addresses = Addresses.from_environment(os.environ)
-    return Settings(**given, engine=engine, api=api, addresses=addresses)
+    return Settings(**given, parallelism=split, engine=engine, api=api, addresses=addresses)

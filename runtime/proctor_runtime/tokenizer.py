@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,13 +68,16 @@ class Tokenizer(Protocol):
 class HuggingFaceTokenizer:
     """A tokenizer folder (``tokenizer.json`` and the like); code in it is never run."""
 
-    def __init__(self, folder: Path, chat_template: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, chat_template: str | None = None, checkpoint: Path | None = None
+    ) -> None:
         self._tokenizer = load_tokenizer(folder)
         if chat_template is not None:
             self._tokenizer.chat_template = chat_template
             check_template(self._tokenizer)
         self._fast = fast_half(self._tokenizer)
-        self.eos_ids = eos_ids(self._tokenizer.eos_token_id, folder)
+        places = [folder] if checkpoint is None else [folder, checkpoint]
+        self.eos_ids = eos_ids(self._tokenizer.eos_token_id, places)
         self.special: dict[str, str | None] = {
             name: getattr(self._tokenizer, name) for name in ("eos_token", "bos_token", "pad_token")
         }
@@ -183,15 +186,28 @@ def fast_half(tokenizer: Any) -> Any:
     return fast
 
 
-def eos_ids(eos_id: int | None, folder: Path) -> tuple[int, ...]:
+def eos_ids(eos_id: int | None, places: Iterable[Path]) -> tuple[int, ...]:
     """Return the tokens that end a turn: the tokenizer's, and those of ``generation_config.json``.
 
-    Instruction-tuned models often have two: one ends the turn, the other the text.
+    Instruction-tuned models often have two: one ends the turn, the other the text. The file lies
+    beside the tokenizer or the weights, which need not be the same folder.
     """
+    stated = [token for place in places for token in stated_eos_ids(place)]
+    return tuple(dict.fromkeys(stated if eos_id is None else [eos_id, *stated]))
+
+
+def stated_eos_ids(folder: Path) -> list[int]:
+    """Read the ids, one or several, from a folder's ``generation_config.json``, if it has one."""
     file = folder / "generation_config.json"
-    stated = json.loads(file.read_text()).get("eos_token_id") if file.exists() else None
-    several = stated if isinstance(stated, list) else [stated]
-    return tuple(dict.fromkeys(i for i in (eos_id, *several) if isinstance(i, int)))
+    if not file.is_file():
+        return []
+    try:
+        ids = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+    except (OSError, ValueError, AttributeError) as error:
+        raise RejectedError(
+            Reason.TOKENIZER_NOT_FOUND, f"{file}, which says what ends a turn, is unusable: {error}"
+        ) from error
+    return [one for one in (ids if isinstance(ids, list) else [ids]) if isinstance(one, int)]
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -40,9 +40,12 @@ class Configuration:
     device: str
     dtype: str = "float32"
     tensor: int = 1
+    graphs: bool = True
+    """CUDA graphs, where there are any."""
 
     def __str__(self) -> str:
-        return f"{self.device}, {self.dtype}, TP{self.tensor}"
+        eager = "" if self.graphs else ", no graphs"
+        return f"{self.device}, {self.dtype}, TP{self.tensor}{eager}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,22 +61,30 @@ def answers(
     with TemporaryDirectory() as folder:
         asked, answered = Path(folder, "asked.json"), Path(folder, "answered.json")
         asked.write_bytes(BATCHES.dump_json(list(batches)))
-        arguments = [checkpoint, configuration.dtype, str(configuration.tensor), asked, answered]
+        how = TypeAdapter(Configuration).dump_json(configuration).decode()
         subprocess.run(
-            [sys.executable, "-m", __spec__.name, *arguments],
+            [sys.executable, "-m", __spec__.name, how, checkpoint, asked, answered],
             env=configuration.environment,
             check=True,
         )
         return ANSWERED.validate_json(answered.read_bytes())
 
 
-def main(checkpoint: str, dtype: str, tensor: str, asked: str, answered: str) -> None:
+def main(how: str, checkpoint: str, asked: str, answered: str) -> None:
     """Load the model, answer, and write the answers down."""
+    configuration = TypeAdapter(Configuration).validate_json(how)
     from proctor_runtime.engine.megatron.engine import MegatronEngine
+    from proctor_runtime.engine.megatron.parallelism import Parallelism
     from proctor_runtime.engine.megatron.source import ModelSource
+    from proctor_runtime.engine.options import EngineOptions
     from tests.runtime.batches import run
 
-    source = ModelSource(checkpoint=Path(checkpoint), dtype=dtype, tensor=int(tensor))
+    source = ModelSource(
+        checkpoint=Path(checkpoint),
+        dtype=configuration.dtype,
+        parallelism=Parallelism(tensor=configuration.tensor),
+        options=EngineOptions(cuda_graphs=configuration.graphs),
+    )
     engine = MegatronEngine(source)
     print(json.dumps({"device": engine.info.device, "dtype": engine.info.dtype}))
     done = []
@@ -81,6 +92,9 @@ def main(checkpoint: str, dtype: str, tensor: str, asked: str, answered: str) ->
         begin = time.perf_counter()
         completions = run(engine, batch)
         done.append(Answered(completions, time.perf_counter() - begin))
+    expected = configuration.graphs and configuration.device == "cuda" and configuration.tensor == 1
+    if engine.info.cuda_graphs.on != expected:
+        sys.exit(f"not as it should be: {engine.info.cuda_graphs}")
     engine.close()
     Path(answered).write_bytes(ANSWERED.dump_json(done))
 

@@ -40,6 +40,7 @@ EVERYWHERE = parameters(
     Configuration("cpu", "float32", tensor=2),
     Configuration("cuda", "float32"),
     Configuration("cuda", "bfloat16"),
+    Configuration("cuda", "bfloat16", graphs=False),
     Configuration("cuda", "float32", tensor=2),
     Configuration("cuda", "bfloat16", tensor=2),
 )

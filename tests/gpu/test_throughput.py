@@ -4,6 +4,7 @@ The figures are printed, not judged: what is good depends on the device. What mu
 that many sequences at once are faster than one after the other, and reading than writing.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,26 @@ def generating(count: int) -> Batch:
 def reading(count: int) -> Batch:
     prompt = tuple(5 + i % 150 for i in range(LONG))
     return [GenerateRequest(prompt=prompt, max_new_tokens=0, prompt_logprobs=True)] * count
+
+
+def seconds_alone(configuration: Configuration, checkpoint: Path) -> float:
+    """How long one sequence takes, the second time."""
+    _, again = answers(configuration, checkpoint, [generating(1), generating(1)])
+    return again.seconds
+
+
+@pytest.mark.gpu
+def test_a_sequence_alone_is_faster_with_cuda_graphs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replayed = Configuration("cuda", "bfloat16")
+    require(replayed)
+    random_model(tmp_path, "cuda")
+    launched = replace(replayed, graphs=False)
+    ratio = seconds_alone(launched, tmp_path) / seconds_alone(replayed, tmp_path)
+    with capsys.disabled():
+        print(f"\nCUDA graphs make a sequence alone {ratio:.2f} times as fast")
+    assert ratio > 1
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,16 @@ TINY = Namespace(
     max_position_embeddings=128,
 )
 
+OF_EXPERTS = Namespace(
+    **vars(TINY),
+    num_experts=4,
+    moe_router_topk=2,
+    moe_ffn_hidden_size=48,
+    moe_layer_freq=[0, 1, 1, 1],
+    moe_shared_expert_intermediate_size=32,
+    moe_shared_expert_gate=True,
+)
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -57,9 +67,10 @@ def write_checkpoint(root: Path, args: Namespace) -> None:
 
         from proctor_runtime.checkpoints import megatron
         from proctor_runtime.engine.megatron.model import build_model
+        from proctor_runtime.engine.megatron.parallelism import ONE_RANK
         from proctor_runtime.engine.megatron.ranks import Ranks, leave
 
-        Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())  # type: ignore[attr-defined]
+        Ranks.join(0, ONE_RANK, dist.HashStore())  # type: ignore[attr-defined]
         torch.manual_seed(0)
         model = build_model(args)
         with torch.no_grad():
@@ -74,6 +85,13 @@ def write_checkpoint(root: Path, args: Namespace) -> None:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("checkpoint")
     write_checkpoint(root, TINY)
+    return root
+
+
+@pytest.fixture(scope="session")
+def checkpoint_of_experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("checkpoint_of_experts")
+    write_checkpoint(root, OF_EXPERTS)
     return root
 
 

@@ -38,9 +38,10 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def ranks() -> Iterator[Any]:
     with quiet():
+        from proctor_runtime.engine.megatron.parallelism import ONE_RANK
         from proctor_runtime.engine.megatron.ranks import Ranks, leave
 
-        yield Ranks.join(0, tensor=1, pipeline=1, store=dist.HashStore())  # type: ignore[attr-defined]
+        yield Ranks.join(0, ONE_RANK, dist.HashStore())  # type: ignore[attr-defined]
         leave()
 
 

@@ -21,25 +21,42 @@ SCALE = 0.3
 
 with quiet():
     from proctor_runtime.engine.megatron.gathered import GatheredAttention
-    from proctor_runtime.engine.megatron.kv_store import slots_of
+    from proctor_runtime.engine.megatron.kv_store import slots_of, write
     from proctor_runtime.engine.megatron.packing import Packed, pack
     from proctor_runtime.engine.megatron.parts import Grid
+    from proctor_runtime.engine.megatron.portion import Portion, Ways, portion_of
     from proctor_runtime.engine.megatron.segments import SegmentAttention
 
 
-def segments(packed: Packed) -> SegmentAttention:
-    return SegmentAttention.of(packed, SCALE, SLOTS)
+def segments(portion: Portion) -> SegmentAttention:
+    return SegmentAttention.of(portion, SCALE, SLOTS)
 
 
-def exact(packed: Packed) -> SegmentAttention:
-    return segments(packed).exact() or segments(packed)
+def exact(portion: Portion) -> SegmentAttention:
+    return segments(portion).exact() or segments(portion)
 
 
-def gathered(packed: Packed) -> GatheredAttention:
-    return GatheredAttention(packed, SCALE)
+def gathered(portion: Portion) -> GatheredAttention:
+    return GatheredAttention(portion, SCALE)
 
 
 WAYS = [segments, exact, gathered]
+
+
+def by_portions(way: Any, packed: Packed, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
+    """Attention as three context parallel ranks share it."""
+    found = []
+    for index in range(3):
+        portion = portion_of(packed, Ways(3, index, 2))
+        assert portion.places is not None
+        mine = portion.places // len(portion.ids) == index
+        own = mixed[mine][portion.places[mine].argsort()]
+        out = torch.zeros(len(portion.ids), GROUPS * QUERIES * CHANNELS)
+        attention = way(portion)
+        if portion.size:
+            out[: portion.size] = attention(own, layer)
+        found.append(out)
+    return portion.in_order(torch.cat(found))
 
 
 def by_definition(mixed: torch.Tensor, layer: torch.Tensor, packed: Packed) -> torch.Tensor:
@@ -96,14 +113,16 @@ def check(requests: list[GenerateRequest], step_tokens: int) -> set[type]:
     for step in steps_of(requests, step_tokens):
         packed = pack(step, torch.device("cpu"))
         mixed = torch.randn(len(packed.ids), GROUPS, QUERIES + 2, CHANNELS)
-        stores = [layer.clone() for _ in WAYS]
-        found = [way(packed)(mixed, store) for way, store in zip(WAYS, stores, strict=True)]
-        layer = stores[0]
-        assert all(torch.equal(layer, store) for store in stores)
+        write(mixed[:, :, -2:], layer, packed.slots, packed.copies)
+        before = layer.clone()
+        portion = portion_of(packed, Ways())
+        found = [way(portion)(mixed, layer) for way in WAYS]
+        found += [by_portions(way, packed, mixed, layer) for way in WAYS[1:]]
+        assert torch.equal(layer, before)
         truth = by_definition(mixed, layer, packed)
         for out in found:
             torch.testing.assert_close(out, truth, atol=1e-5, rtol=0)
-        levels = segments(packed).levels
+        levels = segments(portion).levels
         kinds |= {type(part.sees) for level in levels for part in level.parts}
     return kinds
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.protocol import Completion, GenerateRequest, Sampling
@@ -116,36 +114,6 @@ def test_a_seeded_request_samples_the_same_alone_and_in_company(engine: Any) -> 
         assert_close(completion, run(engine, [request])[0])
     other = replace(requests[0], sampling=Sampling(temperature=1.0, seed=99))
     assert ids(run(engine, [other])[0]) != ids(together[0])
-
-
-beginnings = st.sampled_from([(), tuple(range(40, 60)), tuple(range(40, 75))])
-mixes = st.lists(
-    st.builds(
-        lambda beginning, own, new, sampling, scored: generation(
-            (*beginning, *own), new=new, sampling=sampling, prompt_logprobs=scored
-        ),
-        beginnings,
-        st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=12),
-        st.sampled_from([0, 1, 1, 4, 9]),
-        st.sampled_from(SAMPLINGS),
-        st.booleans(),
-    ),
-    min_size=1,
-    max_size=10,
-)
-
-
-@settings(max_examples=25, deadline=None, derandomize=True)
-@given(mixes, st.sampled_from([12, 40]), st.sampled_from([7, 64]), st.sampled_from([2, 32]))
-def test_any_mix_gives_everybody_what_they_get_alone(
-    engine: Any, asked: list[GenerateRequest], blocks: int, step_tokens: int, sequences: int
-) -> None:
-    """Log-probabilities to 1e-5: sums are added up in another order in other company."""
-    together = run(engine, asked, blocks=blocks, step_tokens=step_tokens, sequences=sequences)
-    for request, completion in zip(asked, together, strict=True):
-        alone = run(engine, [request], prefix_caching=False, chunked_prefill=False)
-        assert_close(completion, alone[0])
-        assert completion.finish == alone[0].finish
 
 
 def test_a_seeded_request_samples_the_same_among_64_others(engine: Any) -> None:

@@ -310,12 +310,13 @@ async def is_turned_away(client: httpx.AsyncClient) -> bool:
     return answer.status_code == 503 and "retry-after" in answer.headers
 
 
+@pytest.mark.parametrize("split", [("pipeline",), ("context", "expert")], ids=["PP2", "CP2 EP2"])
 def test_a_dead_rank_ends_the_server_and_gives_no_answer(
-    checkpoint: Path, tokenizer_folder: Path, tmp_path: Path
+    checkpoint_of_experts: Path, tokenizer_folder: Path, tmp_path: Path, split: tuple[str, ...]
 ) -> None:
-    split = ("--transport=in-process", "--pipeline-parallel=2")
+    arguments = ("--transport=in-process", *(f"--{axis}-parallel=2" for axis in split))
     with (
-        serving(checkpoint, tokenizer_folder, tmp_path, *split) as server,
+        serving(checkpoint_of_experts, tokenizer_folder, tmp_path, *arguments) as server,
         ThreadPoolExecutor() as asking,
     ):
         body = {**BODY, "prompt": ["abc"] * 20, "max_tokens": 100, "n": 9, "ignore_eos": True}

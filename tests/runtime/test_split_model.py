@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from proctor_runtime.engine.protocol import Completion
+from proctor_runtime.engine.megatron.parallelism import ONE_RANK, Parallelism
+from proctor_runtime.engine.protocol import Completion, EngineInfo
 from tests.runtime.batches import PROMPTS, SAMPLINGS, assert_close, generation, run, scoring
 from tests.runtime.conftest import quiet
 
@@ -18,29 +19,61 @@ GENERATIONS = [
 SCORINGS = [scoring(prompt) for prompt in PROMPTS]
 
 
-def answers(checkpoint: Path, tensor: int, pipeline: int) -> list[Completion]:
+DENSE = {
+    "TP2": Parallelism(tensor=2),
+    "PP2": Parallelism(pipeline=2),
+    "TP2×PP2": Parallelism(tensor=2, pipeline=2),
+    "TP2 SP": Parallelism(tensor=2, sequence=True),
+    "CP2": Parallelism(context=2),
+}
+OF_EXPERTS = {
+    "TP2 EP2": Parallelism(tensor=2, expert=2),
+    "TP2 ETP2": Parallelism(tensor=2, expert_tensor=2),
+    "CP2 EP2": Parallelism(context=2, expert=2),
+    "TP2×CP2 EP2 ETP2": Parallelism(tensor=2, context=2, expert=2, expert_tensor=2),
+    "PP2×CP2": Parallelism(pipeline=2, context=2),
+}
+
+
+def answers(checkpoint: Path, split: Parallelism) -> tuple[EngineInfo, list[Completion]]:
     with quiet():
         from proctor_runtime.engine.megatron.engine import MegatronEngine
         from proctor_runtime.engine.megatron.source import ModelSource
 
-        source = ModelSource(checkpoint=checkpoint, tensor=tensor, pipeline=pipeline)
-        engine = MegatronEngine(source)
+        engine = MegatronEngine(ModelSource(checkpoint=checkpoint, parallelism=split))
         try:
-            return [*run(engine, GENERATIONS), *run(engine, SCORINGS)]
+            batches = (GENERATIONS, SCORINGS, GENERATIONS[:1])  # the last fills no two ranks
+            return engine.info, [one for batch in batches for one in run(engine, batch)]
         finally:
             engine.close()
 
 
 @pytest.fixture(scope="module")
 def whole(checkpoint: Path) -> list[Completion]:
-    return answers(checkpoint, 1, 1)
+    return answers(checkpoint, ONE_RANK)[1]
 
 
-@pytest.mark.parametrize(
-    ("tensor", "pipeline"), [(2, 1), (1, 2), (2, 2)], ids=["TP2", "PP2", "TP2×PP2"]
-)
+@pytest.fixture(scope="module")
+def whole_of_experts(checkpoint_of_experts: Path) -> list[Completion]:
+    return answers(checkpoint_of_experts, ONE_RANK)[1]
+
+
+@pytest.mark.parametrize("split", DENSE.values(), ids=DENSE.keys())
 def test_a_split_model_gives_the_same_answers(
-    whole: list[Completion], checkpoint: Path, tensor: int, pipeline: int
+    whole: list[Completion], checkpoint: Path, split: Parallelism
 ) -> None:
-    for one, other in zip(whole, answers(checkpoint, tensor, pipeline), strict=True):
+    info, found = answers(checkpoint, split)
+    assert info.sequence_parallel == split.sequence
+    for one, other in zip(whole, found, strict=True):
+        assert_close(one, other)
+
+
+@pytest.mark.parametrize("split", OF_EXPERTS.values(), ids=OF_EXPERTS.keys())
+def test_a_split_model_of_experts_gives_the_same_answers(
+    whole_of_experts: list[Completion], checkpoint_of_experts: Path, split: Parallelism
+) -> None:
+    info, found = answers(checkpoint_of_experts, split)
+    assert (info.context_parallel, info.expert_parallel) == (split.context, split.expert)
+    assert info.sequence_parallel == (split.tensor > 1)
+    for one, other in zip(whole_of_experts, found, strict=True):
         assert_close(one, other)

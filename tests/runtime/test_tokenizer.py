@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
@@ -81,6 +81,28 @@ def test_all_that_ends_a_turn(
 ) -> None:
     (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": stated}))
     assert HuggingFaceTokenizer(tmp_path).eos_ids == ids
+
+
+def test_what_ends_a_turn_may_be_stated_beside_the_weights(
+    of_bytes: HuggingFaceTokenizer, tmp_path: Path
+) -> None:
+    assert of_bytes.eos_ids == (1,)
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    GenerationConfig(eos_token_id=[7, 1]).save_pretrained(weights)
+    assert HuggingFaceTokenizer(tmp_path, checkpoint=weights).eos_ids == (1, 7)
+    GenerationConfig(eos_token_id=[1, 9]).save_pretrained(tmp_path)
+    assert HuggingFaceTokenizer(tmp_path, checkpoint=weights).eos_ids == (1, 9, 7)
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_broken_generation_config_is_refused_by_its_name(
+    of_bytes: HuggingFaceTokenizer, tmp_path: Path, content: str
+) -> None:
+    assert of_bytes.eos_ids
+    (tmp_path / "generation_config.json").write_text(content)
+    with pytest.raises(RejectedError, match=r"generation_config\.json"):
+        HuggingFaceTokenizer(tmp_path)
 
 
 def test_templates_see_tools_calls_and_options(of_bytes: HuggingFaceTokenizer) -> None:

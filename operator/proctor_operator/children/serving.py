@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from proctor_crds.model_deployment import ModelDeploymentSpec
+from proctor_crds.model_deployment import ModelDeploymentSpec, Parallelism
 from proctor_crds.wire import CHAT_TEMPLATE
 from proctor_operator.children.model_volume import (
     MODEL,
@@ -128,13 +128,15 @@ def arguments(spec: ModelDeploymentSpec) -> list[str]:
         "transport": "triton",
         "tensor-parallel": spec.parallelism.tensor,
         "pipeline-parallel": spec.parallelism.pipeline,
+        **further_axes(spec.parallelism),
         "max-batch-size": engine.max_batch_size,
         "max-sequence-length": engine.max_sequence_length,
         "dtype": engine.dtype,
         "random-seed": engine.random_seed,
     }
     given = values | chosen(spec)
-    return [f"--{name}={value}" for name, value in given.items()]
+    switches = ["--sequence-parallel"] if spec.parallelism.sequence else []
+    return [f"--{name}={value}" for name, value in given.items()] + switches
 
 
 def chosen(spec: ModelDeploymentSpec) -> dict[str, Any]:
@@ -166,6 +168,15 @@ def environment(spec: ModelDeploymentSpec) -> list[Manifest]:
     """What no argument could hold readably."""
     template = spec.model.chat_template
     return [] if template is None else literals({CHAT_TEMPLATE: escaped(template)})
+
+
+def further_axes(split: Parallelism) -> dict[str, int]:
+    """The axes that few models are split along, where this one is."""
+    sizes = {"context": split.context, "expert": split.expert}
+    asked = {f"{axis}-parallel": size for axis, size in sizes.items() if size > 1}
+    if split.expert_tensor is None:
+        return asked
+    return {**asked, "expert-tensor-parallel": split.expert_tensor}
 
 
 def resources(spec: ModelDeploymentSpec) -> Manifest:

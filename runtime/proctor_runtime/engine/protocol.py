@@ -167,6 +167,10 @@ class EngineInfo:
     num_layers: int
     hidden_size: int
     vocab_size: int
+    context_parallel: int = 1
+    expert_parallel: int = 1
+    expert_tensor_parallel: int = 1
+    sequence_parallel: bool = False
     kv_cache_blocks: int = 0
     kv_cache_block_tokens: int = 0
     kv_cache_bytes: int = 0

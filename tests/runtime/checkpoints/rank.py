@@ -45,10 +45,13 @@ def compute(plan: dict[str, Any], path: str, format: str) -> torch.Tensor | None
     from megatron.core import parallel_state
 
     from proctor_runtime.engine.megatron.model import build_model
+    from proctor_runtime.engine.megatron.parallelism import Parallelism
     from proctor_runtime.engine.megatron.source import ModelSource
 
-    split = {"tensor": plan["tensor"], "pipeline": plan["pipeline"]}
-    source = ModelSource(checkpoint=Path(path), format=format, max_sequence_length=64, **split)
+    split = Parallelism(tensor=plan["tensor"], pipeline=plan["pipeline"])
+    source = ModelSource(
+        checkpoint=Path(path), format=format, max_sequence_length=64, parallelism=split
+    )
     config = source.read_config()
     model = build_model(config, initialize=False)
     for parameter in model.parameters():

@@ -71,10 +71,8 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "vllm is not": {"vllm": {}},
     },
     Parallelism: {
-        "context other": {"context": 2},
-        "expert other": {"expert": 2},
-        "expertTensor other": {"expertTensor": 2},
-        "sequence other": {"sequence": True},
+        "parallelism.expert × expertTensor": {"tensor": 2, "expert": 2, "expertTensor": 2},
+        "parallelism.sequence splits": {"tensor": 1, "sequence": True},
     },
     Engine: {
         "kvCacheGiB must": {"kvCacheGiB": "0"},
@@ -213,6 +211,26 @@ def test_a_template_may_have_64_kib(letter: str) -> None:
 def test_what_only_gpus_have_may_be_wanted_on_them(feature: str, wanted: bool, gpus: int) -> None:
     said = messages(ModelDeploymentSpec, SPEC | {"engine": {feature: wanted}, "gpusPerNode": gpus})
     assert bool(said) == (wanted and not gpus)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        {"tensor": 2, "expert": 2},
+        {"tensor": 2, "expertTensor": 2, "sequence": True},
+        {"context": 4, "expert": 2, "expertTensor": 2},
+        {"tensor": 2, "context": 3, "expert": 6},
+        {"tensor": 4, "expertTensor": 1},
+    ],
+    ids=str,
+)
+def test_experts_are_spread_over_the_ranks_of_a_stage(split: Spec) -> None:
+    assert messages(Parallelism, split) == []
+
+
+@pytest.mark.parametrize("split", [{"expert": 2}, {"context": 2, "expert": 4}], ids=str)
+def test_experts_for_which_there_are_too_few_ranks_are_refused(split: Spec) -> None:
+    assert messages(Parallelism, split)
 
 
 @pytest.mark.parametrize("confidence", ["0", "1", "-0.5", "95"])

@@ -11,6 +11,8 @@ from proctor_operator.children.serving import children, deployment, pod_template
 from proctor_operator.cluster import Manifest
 from proctor_operator.plan import Desired, Plan, plan
 from proctor_operator.settings import Settings
+from proctor_runtime.settings import Settings as ServerSettings
+from proctor_runtime.settings import parse
 from tests.builders import MODEL, make_deployment
 
 few = settings(max_examples=25)
@@ -113,6 +115,20 @@ def test_a_chat_template_reaches_the_server_as_it_is() -> None:
     ]
     assert given["value"] == "$$(HOME){{ m }}"
     assert "CHAT_TEMPLATE" not in {variable["name"] for variable in container_of()["env"]}
+
+
+def test_the_server_is_told_how_the_model_is_split() -> None:
+    plain = container_of()["args"]
+    sizes = {"tensor": 2, "context": 4, "expert": 8, "expertTensor": 1}
+    args = container_of(parallelism={**sizes, "sequence": True})["args"]
+    assert [arg for arg in args if arg not in plain] == [
+        "--tensor-parallel=2",
+        "--context-parallel=4",
+        "--expert-parallel=8",
+        "--expert-tensor-parallel=1",
+        "--sequence-parallel",
+    ]
+    assert isinstance(parse(["serve", *args]), ServerSettings)
 
 
 def test_the_overlay_reaches_the_container_by_name() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from proctor_crds.model_deployment import Api
 from proctor_runtime.checkpoints.formats import FORMATS
+from proctor_runtime.engine.megatron.parallelism import Parallelism
 from proctor_runtime.engine.options import EngineOptions
 from proctor_runtime.openai.reasoning_parsers import REASONING_PARSERS
 from proctor_runtime.openai.tool_parsers import TOOL_PARSERS
@@ -20,7 +21,17 @@ def test_defaults() -> None:
     assert isinstance(settings, Settings)
     assert settings.checkpoint == Path("/m/c")
     assert (settings.transport, settings.dtype) == ("triton", "float32")
-    assert (settings.tensor_parallel, settings.engine) == (1, EngineOptions())
+    assert (settings.parallelism, settings.engine) == (Parallelism(), EngineOptions())
+
+
+def test_a_split_along_every_axis() -> None:
+    sizes = {"tensor": 2, "pipeline": 3, "context": 4, "expert": 8, "expert-tensor": 1}
+    given = [f"--{axis}-parallel={size}" for axis, size in sizes.items()]
+    settings = parse([*REQUIRED, *given, "--sequence-parallel"])
+    assert isinstance(settings, Settings)
+    assert settings.parallelism == Parallelism(
+        tensor=2, pipeline=3, context=4, expert=8, expert_tensor=1, sequence=True
+    )
 
 
 def test_the_apis_options() -> None:

@@ -1,50 +1,10 @@
-"""How a model can be split over ranks, and how long a context it can be served with."""
-
-from math import gcd
+"""How long a context a model can be served with."""
 
 from proctor_crds.reasons import Reason
 from proctor_runtime.checkpoints.architecture import ModelConfig
 from proctor_runtime.failure import RejectedError
 
-__all__ = ["ModelConfig", "check_context", "check_parallelism", "divisors"]
-
-
-def check_parallelism(config: ModelConfig, *, tensor: int, pipeline: int, expert: int = 1) -> None:
-    """Refuse a split that leaves a remainder, naming both numbers and what would divide."""
-    asked = {"tensor": tensor, "pipeline": pipeline, "expert": expert}
-    for axis, sizes in divided(config).items():
-        for what, size in sizes.items():
-            if size % asked[axis]:
-                valid = ", ".join(map(str, divisors(gcd(*sizes.values()))))
-                raise RejectedError(
-                    Reason.PARALLELISM_INVALID,
-                    f"{what} ({size}) cannot be divided by {axis} parallel size {asked[axis]}; "
-                    f"valid {axis} parallel sizes for this checkpoint: {valid}",
-                )
-
-
-def divided(config: ModelConfig) -> dict[str, dict[str, int]]:
-    """List what each kind of parallelism divides."""
-    tensor = {
-        "attention heads": config.num_attention_heads,
-        "query groups": config.num_query_groups,
-        "feed-forward width": config.ffn_hidden_size,
-        "padded vocabulary": config.padded_vocab_size,
-    }
-    experts = config.experts
-    if experts:
-        tensor["experts' feed-forward width"] = experts.ffn_hidden_size
-        tensor["shared expert's feed-forward width"] = experts.shared_ffn_hidden_size or 0
-    return {
-        "tensor": tensor,
-        "pipeline": {"layers": config.num_layers},
-        "expert": {"experts": experts.count if experts else 1},
-    }
-
-
-def divisors(number: int) -> list[int]:
-    """List the divisors of a positive number in ascending order."""
-    return [n for n in range(1, number + 1) if number % n == 0]
+__all__ = ["ModelConfig", "check_context"]
 
 
 def check_context(config: ModelConfig, max_sequence_length: int) -> None:

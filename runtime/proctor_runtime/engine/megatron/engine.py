@@ -1,6 +1,7 @@
 """The engine itself: a model over its ranks, behind the `Engine` protocol."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
@@ -9,6 +10,7 @@ from proctor_runtime.engine.megatron import followers
 from proctor_runtime.engine.megatron.config import ModelConfig
 from proctor_runtime.engine.megatron.executor import Executor
 from proctor_runtime.engine.megatron.forward import Forward
+from proctor_runtime.engine.megatron.graphs import Graphs, capturing
 from proctor_runtime.engine.megatron.kv_store import (
     BLOCK_TOKENS,
     KvStore,
@@ -21,10 +23,14 @@ from proctor_runtime.engine.megatron.ranks import Ranks, leave
 from proctor_runtime.engine.megatron.source import ModelSource
 from proctor_runtime.engine.protocol import EngineDeadError, EngineInfo, Feature
 from proctor_runtime.engine.scheduling.scheduler import Capacity
-from proctor_runtime.engine.scheduling.step import RowResult, Step
+from proctor_runtime.engine.scheduling.step import Row, RowResult, Step
 
-NO_GRAPHS = "steps differ in shape, and none is captured"
+NO_CUDA = "no CUDA device: the model is on a CPU"
+NO_GRAPHS_OF_RANKS = "ranks exchange activations within a step, and that is not captured"
+NO_GRAPHS_OF_EXPERTS = "the tokens of each expert are counted on the host within a step"
 NO_FLASH_DECODE = "keys and values are gathered for PyTorch's scaled dot product"
+
+NOTICED_WITHIN_SECONDS = 5
 
 
 def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
@@ -32,8 +38,27 @@ def load_executor(source: ModelSource, ranks: Ranks) -> Executor:
     config = source.read_config()
     model = build_model(config, dtype=getattr(torch, source.dtype), initialize=False)
     source.load(model)
-    forward = Forward(model, config, device(), longest_sequence(source, config))
-    return Executor(forward, make_store(source, config, forward, ranks))
+    longest = longest_sequence(source, config)
+    forward = Forward(model, config, device(), longest=longest, split=source.parallelism)
+    store = make_store(source, config, forward, ranks)
+    graphs = None
+    if source.options.cuda_graphs and not without_graphs(source, config, forward.device):
+        scale = forward.layers[0].attention.scale
+        graphs = Graphs(partial(forward.whole, store=store), scale, capturing())
+    executor = Executor(forward, store, graphs=graphs)
+    if graphs is not None:
+        # So that it is known, before anybody asks, whether graphs can be captured here.
+        executor.execute(Step(rows=(Row(0, (0,), 0, ((0, 1),), samples=True),)))
+    return executor
+
+
+def without_graphs(source: ModelSource, config: ModelConfig, where: torch.device) -> str:
+    """Say why no step of this model can be captured as a CUDA graph; nothing if it can."""
+    if where.type == "cpu":
+        return NO_CUDA
+    if source.parallelism.ranks > 1:
+        return NO_GRAPHS_OF_RANKS
+    return NO_GRAPHS_OF_EXPERTS if config.experts else ""
 
 
 def longest_sequence(source: ModelSource, config: ModelConfig) -> int:
@@ -44,7 +69,8 @@ def longest_sequence(source: ModelSource, config: ModelConfig) -> int:
 def make_store(source: ModelSource, config: ModelConfig, forward: Forward, ranks: Ranks) -> KvStore:
     """Make a KV store of as many slots as every rank has room for."""
     dtype = getattr(torch, source.dtype)
-    size = slot_bytes(config, dtype, tensor=source.tensor, pipeline=source.pipeline)
+    split = source.parallelism
+    size = slot_bytes(config, dtype, tensor=split.tensor, pipeline=split.pipeline)
     longest = longest_sequence(source, config)
     blocks = ranks.least(count_blocks(source.options, longest, size, free_bytes(forward.device)))
     return KvStore(
@@ -60,7 +86,8 @@ def make_store(source: ModelSource, config: ModelConfig, forward: Forward, ranks
 def check_cache(source: ModelSource) -> None:
     """Refuse, before anything is loaded, a KV cache that could not hold one sequence."""
     config, dtype = source.read_config(), getattr(torch, source.dtype)
-    size = slot_bytes(config, dtype, tensor=source.tensor, pipeline=source.pipeline)
+    split = source.parallelism
+    size = slot_bytes(config, dtype, tensor=split.tensor, pipeline=split.pipeline)
     check_budget(source.options.kv_cache_gib, longest_sequence(source, config), size)
 
 
@@ -77,10 +104,11 @@ class MegatronEngine:
     ) -> None:
         self.source = source
         check_cache(source)
-        store = TCPStore("127.0.0.1", 0, source.ranks, is_master=True, wait_for_workers=False)
+        split = source.parallelism
+        store = TCPStore("127.0.0.1", 0, split.ranks, is_master=True, wait_for_workers=False)
         self._followers = followers.spawn(source, store.port, on_death)
         try:
-            self._ranks = Ranks.join(0, tensor=source.tensor, pipeline=source.pipeline, store=store)
+            self._ranks = Ranks.join(0, split, store)
             self._executor = load_executor(source, self._ranks)
         except BaseException:
             self._followers.kill()
@@ -92,12 +120,17 @@ class MegatronEngine:
         """Describe the model as it is served."""
         config, options = self._executor.forward.config, self.source.options
         store, slots = self._executor.store.tensor, self._executor.store.slots
+        split = self.source.parallelism
         return EngineInfo(
             engine="megatron-core",
             device=str(self._executor.forward.device),
             dtype=self.source.dtype,
-            tensor_parallel=self.source.tensor,
-            pipeline_parallel=self.source.pipeline,
+            tensor_parallel=split.tensor,
+            pipeline_parallel=split.pipeline,
+            context_parallel=split.context,
+            expert_parallel=split.expert,
+            expert_tensor_parallel=split.expert_tensor_size,
+            sequence_parallel=split.splits_tokens(config),
             max_sequence_length=min(longest_sequence(self.source, config), slots),
             num_layers=config.num_layers,
             hidden_size=config.hidden_size,
@@ -107,16 +140,25 @@ class MegatronEngine:
             kv_cache_bytes=store.numel() * store.element_size(),
             prefix_caching=asked(options.prefix_caching, "prefixCaching"),
             chunked_prefill=asked(options.chunked_prefill, "chunkedPrefill"),
-            cuda_graphs=self._of_cuda(options.cuda_graphs, "cudaGraphs", NO_GRAPHS),
-            flash_decode=self._of_cuda(options.flash_decode, "flashDecode", NO_FLASH_DECODE),
+            cuda_graphs=self._cuda_graphs(config),
+            flash_decode=self._flash_decode(),
         )
 
-    def _of_cuda(self, wanted: bool, setting: str, missing: str) -> Feature:
-        """Describe a feature of GPUs that this engine does not have."""
-        if not wanted:
-            return asked(wanted, setting)
+    def _cuda_graphs(self, config: ModelConfig) -> Feature:
+        """Tell whether steps are replayed as graphs."""
+        if not self.source.options.cuda_graphs:
+            return asked(on=False, setting="cudaGraphs")
+        graphs = self._executor.graphs
+        where = self._executor.forward.device
+        fault = graphs.fault if graphs else without_graphs(self.source, config, where)
+        return Feature(on=not fault, reason=fault)
+
+    def _flash_decode(self) -> Feature:
+        """Tell why there is no kernel of its own for generating."""
+        if not self.source.options.flash_decode:
+            return asked(on=False, setting="flashDecode")
         on_cpu = self._executor.forward.device.type == "cpu"
-        return Feature(on=False, reason="the model is on a CPU" if on_cpu else missing)
+        return Feature(on=False, reason=NO_CUDA if on_cpu else NO_FLASH_DECODE)
 
     @property
     def capacity(self) -> Capacity:
@@ -142,7 +184,8 @@ class MegatronEngine:
         except Exception as error:
             if self._ranks.size == 1:
                 raise
-            # Once ranks have lost step with each other, all are lost.
+            # Once ranks have lost step with each other, all are lost. If one died, it was noticed.
+            self._followers.mourn(NOTICED_WITHIN_SECONDS)
             raise EngineDeadError(f"a rank of the model failed: {error}") from error
 
     def close(self) -> None:

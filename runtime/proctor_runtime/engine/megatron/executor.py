@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from proctor_runtime.engine.megatron.forward import Forward
+from proctor_runtime.engine.megatron.graphs import Graphs
 from proctor_runtime.engine.megatron.kv_store import KvStore
 from proctor_runtime.engine.megatron.packing import Packed, pack
 from proctor_runtime.engine.megatron.sampling import Sampler
@@ -18,10 +19,16 @@ class Executor:
     """Computes steps on this rank's share of the model."""
 
     def __init__(
-        self, forward: Forward, store: KvStore, *, logit_budget: int = LOGIT_BUDGET
+        self,
+        forward: Forward,
+        store: KvStore,
+        *,
+        graphs: Graphs | None = None,
+        logit_budget: int = LOGIT_BUDGET,
     ) -> None:
         self.forward = forward
         self.store = store
+        self.graphs = graphs
         self._rows = max(1, logit_budget // forward.config.vocab_size)
         self._sampler = Sampler()
 
@@ -33,7 +40,9 @@ class Executor:
         for draws in step.joined:
             self._sampler.join(draws)
         packed = pack(step, self.forward.device)
-        hidden = self.forward(packed, self.store)
+        hidden = self.graphs(packed) if self.graphs else None
+        if hidden is None:
+            hidden = self.forward(packed, self.store)
         return None if hidden is None else self._answer(packed, hidden)
 
     def _answer(self, packed: Packed, hidden: torch.Tensor) -> list[RowResult]:

@@ -29,8 +29,9 @@ class Followers:
         self.closing = False
         self.died = False
         self._on_death = on_death
+        self._watcher = threading.Thread(target=self._watch, name="followers", daemon=True)
         if processes:
-            threading.Thread(target=self._watch, name="followers", daemon=True).start()
+            self._watcher.start()
 
     def _watch(self) -> None:
         ended = wait([process.sentinel for process in self.processes])
@@ -43,6 +44,10 @@ class Followers:
         self.kill()
         listing = ", ".join(f"{process.name} (exit code {process.exitcode})" for process in dead)
         self._on_death(EngineDeadError(f"a rank of the model died: {listing}"))
+
+    def mourn(self, seconds: float) -> None:
+        """Wait until a death has been told, which names the rank; not longer, if all are alive."""
+        self._watcher.join(seconds)
 
     def kill(self) -> None:
         """End everybody at once."""
@@ -61,7 +66,7 @@ def spawn(source: "ModelSource", port: int, on_death: Callable[[Exception], None
     context = mp.get_context("spawn")
     processes = [
         context.Process(target=follow, args=(source, rank, port), name=f"rank-{rank}", daemon=True)
-        for rank in range(1, source.ranks)
+        for rank in range(1, source.parallelism.ranks)
     ]
     for process in processes:
         process.start()
@@ -96,8 +101,8 @@ def repeat(source: "ModelSource", rank: int, port: int) -> None:
     from proctor_runtime.engine.megatron.engine import load_executor  # noqa: PLC0415
     from proctor_runtime.engine.megatron.ranks import Ranks, leave  # noqa: PLC0415
 
-    store = TCPStore("127.0.0.1", port, source.ranks, is_master=False)
-    ranks = Ranks.join(rank, tensor=source.tensor, pipeline=source.pipeline, store=store)
+    store = TCPStore("127.0.0.1", port, source.parallelism.ranks, is_master=False)
+    ranks = Ranks.join(rank, source.parallelism, store)
     executor = load_executor(source, ranks)
     nothing: Step | None = None
     while step := ranks.agree(nothing):

@@ -9,59 +9,90 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from proctor_runtime.engine.megatron.kv_store import slots_of, write
-from proctor_runtime.engine.megatron.packing import Packed
+from proctor_runtime.engine.megatron.kv_store import slots_of
+from proctor_runtime.engine.megatron.portion import Portion
 from proctor_runtime.engine.scheduling.step import Row
 
 
 class GatheredAttention:
     """The attention of one step, the same for every layer but for its tensors."""
 
-    def __init__(self, packed: Packed, scale: float) -> None:
-        self.packed = packed
-        rows = list(zip(packed.starts, packed.rows, strict=True))
-        device = packed.ids.device
+    def __init__(self, portion: Portion, scale: float) -> None:
+        rows = list(zip(portion.starts, portion.rows, strict=True))
+        device = portion.ids.device
         single = [(start, row) for start, row in rows if len(row.tokens) == 1]
         self._parts: list[Singles | Prompt] = [
             Prompt(start, row, scale, device) for start, row in rows if len(row.tokens) > 1
         ]
         if single:
-            self._parts.append(Singles(single, scale, device))
+            self._parts.append(Singles.of(single, scale, device))
 
     def exact(self) -> None:
         """Hold no better way: masked or not, a token reads its own sequence's slots only."""
 
     def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-        """Write ``[tokens, groups, queries + 2, channels]`` into the layer's slots, and attend."""
-        write(mixed, layer, self.packed.slots, self.packed.copies)
+        """Attend by ``[tokens, groups, queries + 2, channels]`` to the layer's slots."""
         out = torch.empty_like(mixed[:, :, :-2])
         for part in self._parts:
             out[part.tokens] = part(mixed, layer)
         return out.flatten(1)
 
 
+class StaticAttention:
+    """Attention of single tokens alone, by tensors that are filled for each step anew."""
+
+    def __init__(self, singles: "Singles") -> None:
+        self._singles = singles
+
+    def exact(self) -> None:
+        """Hold no better way."""
+
+    def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
+        """Attend by ``[tokens, groups, queries + 2, channels]`` to the layer's slots."""
+        return self._singles(mixed, layer).flatten(1)
+
+
 class Singles:
     """Sequences' single next tokens, together."""
 
-    def __init__(self, rows: Sequence[tuple[int, Row]], scale: float, device: torch.device) -> None:
-        self.scale = scale
-        self.tokens = torch.tensor([start for start, _ in rows], device=device)
-        slots = [slots_of(row.segments) for _, row in rows]
-        longest = max(map(len, slots))
-        # The padding is a slot of the sequence's own: always a number, whatever others left behind.
-        padded = [own + own[-1:] * (longest - len(own)) for own in slots]
-        self._slots = torch.tensor(padded, device=device)
-        lengths = torch.tensor([len(own) for own in slots], device=device)
-        columns = torch.arange(longest, device=device)
-        self._mask = (columns < lengths[:, None])[:, None, None]
+    def __init__(
+        self, tokens: torch.Tensor, slots: torch.Tensor, mask: torch.Tensor, scale: float
+    ) -> None:
+        self.tokens = tokens
+        self._slots = slots
+        self._mask = mask
+        self._scale = scale
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, Row]], scale: float, device: torch.device) -> "Singles":
+        """Gather what these rows see, which begin at these tokens."""
+        tokens = torch.tensor([start for start, _ in rows], device=device)
+        longest = max(row.position + 1 for _, row in rows)
+        slots, mask = padded_slots([row for _, row in rows], longest, device)
+        return cls(tokens, slots, mask, scale)
 
     def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
         """Return ``[rows, groups, queries, channels]``."""
         keys, values = layer[:, :, self._slots].transpose(1, 2)
         queries = mixed[self.tokens][:, :, :-2]
         return functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=self._mask, scale=self.scale
+            queries, keys, values, attn_mask=self._mask, scale=self._scale
         )
+
+
+def padded_slots(
+    rows: Sequence[Row], longest: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the slots that rows of one token see, ``[rows, longest]``, and which are no padding.
+
+    The padding is a slot of the sequence's own: always a number, whatever others left behind.
+    """
+    slots = [slots_of(row.segments) for row in rows]
+    padded = [own + own[-1:] * (longest - len(own)) for own in slots]
+    lengths = torch.tensor([len(own) for own in slots], device=device)
+    columns = torch.arange(longest, device=device)
+    mask = (columns < lengths[:, None])[:, None, None]
+    return torch.tensor(padded, device=device), mask
 
 
 class Prompt:

@@ -94,16 +94,16 @@ def slots_of(segments: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def write(
-    mixed: torch.Tensor,
+    kept: torch.Tensor,
     layer: torch.Tensor,
     slots: torch.Tensor,
     copies: tuple[torch.Tensor, torch.Tensor] | None,
 ) -> None:
     """Put the tokens' keys and values into their slots of a layer, then copy within it.
 
-    `mixed` is ``[tokens, groups, queries + 2, channels]``: a group's queries, key and value.
+    `kept` is ``[tokens, groups, 2, channels]``: of each group the key and the value.
     """
-    layer.index_copy_(2, slots, mixed[:, :, -2:].permute(2, 1, 0, 3))
+    layer.index_copy_(2, slots, kept.permute(2, 1, 0, 3))
     if copies is not None:
         sources, targets = copies
         layer.index_copy_(2, targets, layer.index_select(2, sources))

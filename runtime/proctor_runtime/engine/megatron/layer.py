@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from megatron.core.tensor_parallel import reduce_from_tensor_model_parallel_region
 from megatron.core.transformer.identity_op import IdentityOp
 from megatron.core.transformer.mlp import MLP
 from torch.nn import functional
+
+from proctor_runtime.engine.megatron import moe
+from proctor_runtime.engine.megatron.collectives import TensorRanks
 
 Transform = Callable[[torch.Tensor], torch.Tensor]
 
@@ -21,11 +23,11 @@ Transform = Callable[[torch.Tensor], torch.Tensor]
 class Layer:
     """One layer: attention, then feed-forward, each around its residual."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, ranks: TensorRanks) -> None:
         self.attention_norm = norm_of(layer.input_layernorm)
-        self.attention = Attention(layer.self_attention)
+        self.attention = Attention(layer.self_attention, ranks)
         self.feed_forward_norm = norm_of(layer.pre_mlp_layernorm)
-        self.feed_forward = feed_forward_of(layer.mlp)
+        self.feed_forward = feed_forward_of(layer.mlp, ranks)
 
     def __call__(self, hidden: torch.Tensor, rotary: "Rotary", attend: Transform) -> torch.Tensor:
         """Return ``[tokens, hidden]``.
@@ -41,20 +43,19 @@ class Layer:
 class Attention:
     """Queries, keys and values of packed tokens, and the way back."""
 
-    def __init__(self, attention: Any) -> None:
+    def __init__(self, attention: Any, ranks: TensorRanks) -> None:
         self.groups = attention.num_query_groups_per_partition
         self.queries = attention.num_attention_heads_per_partition // self.groups
         self.channels = attention.hidden_size_per_attention_head
         self.scale = attention.core_attention.scale or self.channels**-0.5
-        self.mix = linear_of(attention.linear_qkv)
-        self.project = reduced(attention.linear_proj)
+        self.mix = widened(attention.linear_qkv, ranks)
+        self.project = reduced(attention.linear_proj, ranks)
         self.query_norm = optional_norm_of(attention.q_layernorm)
         self.key_norm = optional_norm_of(attention.k_layernorm)
 
     def __call__(self, hidden: torch.Tensor, rotary: "Rotary", attend: Transform) -> torch.Tensor:
         """Return ``[tokens, hidden]``."""
-        shape = (hidden.shape[0], self.groups, self.queries + 2, self.channels)
-        mixed = self.mix(hidden).view(shape)
+        mixed = self.mix(hidden).view(-1, self.groups, self.queries + 2, self.channels)
         self._normalize(mixed)
         rotary(mixed[:, :, : self.queries + 1])
         return self.project(attend(mixed))
@@ -91,7 +92,8 @@ class RotaryTable:
         self._cosines: torch.Tensor | None = None
         self._sines: torch.Tensor | None = None
         if model.position_embedding_type == "rope":
-            angles = model.rotary_pos_emb(length)[:, 0, 0].float()
+            # As for packed sequences: else a context parallel rank would get some positions only.
+            angles = model.rotary_pos_emb(length, packed_seq=True)[:, 0, 0].float()
             # Half of the sines negative: so that a rotation by halves is a plain exchange.
             sign = torch.ones(angles.shape[-1], device=angles.device)
             sign[: len(sign) // 2] = -1
@@ -132,31 +134,40 @@ def optional_norm_of(module: Any) -> Transform | None:
 
 
 def linear_of(module: Any) -> Transform:
-    """Return a column-parallel product: each tensor-parallel rank has its columns."""
+    """Return a product without its module's overhead."""
     return partial(functional.linear, weight=module.weight, bias=module.bias)
 
 
-def reduced(module: Any) -> Transform:
+def widened(module: Any, ranks: TensorRanks) -> Transform:
+    """Return a column-parallel product: each rank has its columns, of all tokens."""
+    product = linear_of(module)
+    return (lambda own: product(ranks.gather(own))) if ranks.split_tokens else product
+
+
+def reduced(module: Any, ranks: TensorRanks) -> Transform:
     """Return a row-parallel product: the sum over all tensor-parallel ranks."""
-    if module.tp_group.size() == 1:
+    if ranks.count == 1:
         return linear_of(module)
     bias = module.bias
 
     def apply(hidden: torch.Tensor) -> torch.Tensor:
-        total: torch.Tensor = reduce_from_tensor_model_parallel_region(
-            functional.linear(hidden, module.weight), group=module.tp_group
-        )
+        total = ranks.reduce(functional.linear(hidden, module.weight))
         return total if bias is None else total + bias
 
     return apply
 
 
-def feed_forward_of(module: Any) -> Transform:
-    """Return a feed-forward layer: our own if it is a plain one, else Megatron-Core's."""
+def feed_forward_of(module: Any, ranks: TensorRanks) -> Transform:
+    """Return a feed-forward layer: our own if it is a plain one, else Megatron-Core's.
+
+    Megatron-Core's layer of experts takes the tokens as the ranks hold them between layers.
+    """
     if type(module) is not MLP:
+        if ranks.split_tokens:
+            moe.take_split_tokens(module)
         return partial(left_to_megatron, module)
     config = module.config
-    widen, narrow = linear_of(module.linear_fc1), reduced(module.linear_fc2)
+    widen, narrow = widened(module.linear_fc1, ranks), reduced(module.linear_fc2, ranks)
     activate = config.activation_func
     if not config.gated_linear_unit:
         return lambda hidden: narrow(activate(widen(hidden)))

@@ -37,6 +37,17 @@ def mixed(config: ModelConfig) -> bool:
     return config.experts is not None and not all(config.experts.layers)
 
 
+def take_split_tokens(layer: Any) -> None:
+    """Let a layer of experts take tokens of which each tensor parallel rank holds its own.
+
+    The experts of all tokens do; the shared expert has to be told. In the configuration Megatron-
+    Core's norms without Transformer Engine would refuse it.
+    """
+    if layer.shared_experts is not None:
+        layer.shared_experts.linear_fc1.sequence_parallel = True
+        layer.shared_experts.linear_fc2.sequence_parallel = True
+
+
 def accommodate_router() -> None:
     """Define a name that Megatron-Core 0.16 always uses and gets from Transformer Engine only."""
     if not hasattr(moe_utils, "te_general_gemm"):

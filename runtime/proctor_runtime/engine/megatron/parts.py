@@ -45,7 +45,7 @@ def levels(rows: Sequence[Row], device: torch.device) -> list[Level]:
     """Split the rows' attention into parts, and share those that rows have in common."""
     seen = [visible(row) for row in rows]
     found: list[Level] = []
-    for depth in range(max(map(len, seen))):
+    for depth in range(max(map(len, seen), default=0)):
         parts: list[Part] = []
         at = 0
         for row, segments in zip(rows, seen, strict=True):

@@ -15,6 +15,7 @@ from megatron.core import parallel_state
 from torch.distributed.distributed_c10d import Store
 
 from proctor_runtime.engine.megatron import cpu
+from proctor_runtime.engine.megatron.parallelism import Parallelism
 
 # An idle model waits for its next step as long as it takes; a rank that dies is noticed by its
 # parent (followers.py) and by its broken connections, not by a clock.
@@ -34,21 +35,27 @@ class Ranks:
     control: Any
 
     @classmethod
-    def join(cls, rank: int, *, tensor: int, pipeline: int, store: Store) -> "Ranks":
+    def join(cls, rank: int, split: Parallelism, store: Store) -> "Ranks":
         """Meet the other ranks at `store` and set up Megatron-Core's groups."""
         cpu.accommodate()
-        size = tensor * pipeline
-        cpu.limit_threads(size)
+        cpu.limit_threads(split.ranks)
         backend = "gloo"
         if torch.cuda.is_available():
             torch.cuda.set_device(rank % torch.cuda.device_count())
             backend = "nccl"
         # The ranks of one node need no network but this, and a pod's host name may not resolve.
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        size = split.ranks
         dist.init_process_group(backend, rank=rank, world_size=size, store=store, timeout=PATIENCE)
-        parallel_state.initialize_model_parallel(tensor, pipeline)
+        parallel_state.initialize_model_parallel(
+            split.tensor,
+            split.pipeline,
+            context_parallel_size=split.context,
+            expert_model_parallel_size=split.expert,
+            expert_tensor_parallel_size=split.expert_tensor_size,
+        )
         control = dist.new_group(backend="gloo", timeout=PATIENCE) if size > 1 else None
-        return cls(rank, size, tensor * (pipeline - 1), control)
+        return cls(rank, size, size - split.stage_ranks, control)
 
     def share(self, value: Shared | None) -> Shared:
         """Give every rank what the last stage's first rank has."""

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import torch
 
 from proctor_runtime.engine.megatron.grids import grids
-from proctor_runtime.engine.megatron.kv_store import write
-from proctor_runtime.engine.megatron.packing import Packed
 from proctor_runtime.engine.megatron.parts import Grid, Level, Part, levels
+from proctor_runtime.engine.megatron.portion import Portion
 
 attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
@@ -22,30 +21,33 @@ attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 class SegmentAttention:
     """The attention of one step, the same for every layer but for its tensors."""
 
-    def __init__(self, packed: Packed, scale: float, levels: Sequence[Level]) -> None:
-        self.packed = packed
+    def __init__(self, portion: Portion, scale: float, levels: Sequence[Level]) -> None:
+        self.portion = portion
         self.scale = scale
         self.levels = levels
 
     @classmethod
-    def of(cls, packed: Packed, scale: float, slots: int) -> "SegmentAttention":
+    def of(cls, portion: Portion, scale: float, slots: int) -> "SegmentAttention":
         """Plan a step's attention in a store of so many slots."""
-        device = packed.ids.device
-        planned = levels(packed.rows, device)
+        device = portion.ids.device
+        planned = levels(portion.rows, device)
         return cls(
-            packed, scale, [Level(grids(one.parts, slots, device), one.index) for one in planned]
+            portion, scale, [Level(grids(one.parts, slots, device), one.index) for one in planned]
         )
+
+    @classmethod
+    def apart(cls, portion: Portion, scale: float) -> "SegmentAttention":
+        """Plan a step's attention without grids: tokens read their own slots only."""
+        return cls(portion, scale, levels(portion.rows, portion.ids.device))
 
     def exact(self) -> "SegmentAttention | None":
         """Return the same without grids, whose tokens read their own slots only; None if it is."""
         if not any(isinstance(part.sees, Grid) for level in self.levels for part in level.parts):
             return None
-        planned = levels(self.packed.rows, self.packed.ids.device)
-        return SegmentAttention(self.packed, self.scale, planned)
+        return self.apart(self.portion, self.scale)
 
     def __call__(self, mixed: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-        """Write ``[tokens, groups, queries + 2, channels]`` into the layer's slots, and attend."""
-        write(mixed, layer, self.packed.slots, self.packed.copies)
+        """Attend by ``[tokens, groups, queries + 2, channels]`` to the layer's slots."""
         keys, values = layer[0, None], layer[1, None]
         first, *others = self.levels
         out, normaliser = self._level(first.parts, mixed, keys, values)

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from proctor_runtime.checkpoints.formats import FORMATS
-from proctor_runtime.engine.megatron.config import (
-    ModelConfig,
-    check_context,
+from proctor_runtime.engine.megatron.config import ModelConfig, check_context
+from proctor_runtime.engine.megatron.parallelism import (
+    ONE_RANK,
+    Parallelism,
+    check_axes,
     check_parallelism,
 )
 from proctor_runtime.engine.options import EngineOptions
@@ -15,26 +17,22 @@ from proctor_runtime.engine.options import EngineOptions
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSource:
-    """A checkpoint and its split over tensor and pipeline parallel ranks."""
+    """A checkpoint and its split over ranks."""
 
     checkpoint: Path
     format: str = "megatron"
     """A key of `FORMATS`."""
     dtype: str = "float32"
-    tensor: int = 1
-    pipeline: int = 1
+    parallelism: Parallelism = ONE_RANK
     max_sequence_length: int = 2048
     options: EngineOptions = field(default_factory=EngineOptions)
 
-    @property
-    def ranks(self) -> int:
-        """How many processes it takes."""
-        return self.tensor * self.pipeline
-
     def read_config(self) -> ModelConfig:
         """Read the architecture and refuse it, or the split, if it cannot be served."""
-        config = FORMATS[self.format].read_config(self.checkpoint, tensor=self.tensor)
-        check_parallelism(config, tensor=self.tensor, pipeline=self.pipeline)
+        check_axes(self.parallelism)
+        tensor = self.parallelism.tensor
+        config = FORMATS[self.format].read_config(self.checkpoint, tensor=tensor)
+        check_parallelism(config, self.parallelism)
         check_context(config, self.max_sequence_length)
         return config
 
