@@ -181,7 +181,6 @@ class EvaluationRunSpec(Model):
     """The desired evaluation of one target."""
 
     rules: ClassVar = (
-        not_yet("adapter", "leave it out"),
         not_yet("exporters", "read the status"),
         not_yet("offline", "leave it out"),
         not_yet("reuse", "leave it out"),
@@ -200,7 +199,10 @@ class EvaluationRunSpec(Model):
     ]
     """What is asked."""
     adapter: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
-    """The chain of interceptors between harness and target."""
+    """The adapter's configuration: NeMo Evaluator's `adapter_config` (docs/adapter.md).
+
+    It is no place for a key: anybody who may read the run may read it.
+    """
     gate: Gate | None = None
     """When the scores are good enough."""
     artifacts: Artifacts | None = None

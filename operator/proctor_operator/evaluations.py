@@ -8,14 +8,15 @@ from pydantic import ValidationError
 
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec, Progress
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import RunResult
-from proctor_operator.children.evaluation_job import HARNESS
+from proctor_crds.wire import EXIT_REJECTED, RunResult
+from proctor_operator.children.evaluation_job import ADAPTER, HARNESS
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
 from proctor_operator.metadata import ending
 from proctor_operator.pods import (
     Trouble,
     from_termination,
+    last_end,
     newest_first,
     parsed_result,
     phase,
@@ -48,7 +49,8 @@ def inputs(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
     Defaults are left out, for a later version has more of them.
     """
     asked = evaluation.model_dump(exclude={"resources"}, exclude_defaults=True)
-    return digest([asked, run.target.model_dump(exclude_defaults=True)])
+    chain = [] if run.adapter is None else [run.adapter]
+    return digest([asked, run.target.model_dump(exclude_defaults=True), *chain])
 
 
 def evaluated(
@@ -61,8 +63,8 @@ def evaluated(
     stored["job"] = job["metadata"]["name"]
     if has_condition(job, "Complete"):
         return Evaluated(stored | scored(pods) | {"completionTime": timestamp(now)})
-    if has_condition(job, "Failed"):
-        found = failure(job, pods)
+    found = failure(job, pods) if has_condition(job, "Failed") else refusal(pods)
+    if found:
         why = {"reason": str(found.reason), "message": found.message}
         return Evaluated(stored | {"failure": why, "completionTime": timestamp(now)})
     return Evaluated(stored)
@@ -130,6 +132,18 @@ def failure(job: Manifest, pods: Sequence[Manifest]) -> Trouble:
             return Trouble(Reason.HARNESS_FAILED, found.message) if crashed else found
     words = [c.get("message", "") for c in job["status"]["conditions"] if c["type"] == "Failed"]
     return trouble(pods) or Trouble(Reason.HARNESS_FAILED, words[0] if words else "The Job failed")
+
+
+def refusal(pods: Sequence[Manifest]) -> Trouble | None:
+    """Why the adapter cannot work as it is configured.
+
+    No Job fails by that: a sidecar that ends is started again, for ever.
+    """
+    for pod in newest_first(pods):
+        ended = last_end(pod, ADAPTER)
+        if ended and ended.get("exitCode") == EXIT_REJECTED and not ending(pod):
+            return from_termination(pod["metadata"]["name"], ADAPTER, ended)
+    return None
 
 
 def is_running(pod: Manifest) -> bool:

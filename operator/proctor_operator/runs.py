@@ -13,6 +13,7 @@ from proctor_operator.cluster import Cluster, Manifest, Ref
 from proctor_operator.evaluations import Evaluated, evaluated, has_ended, inputs, is_running
 from proctor_operator.metadata import ending, owned
 from proctor_operator.plan import Desired
+from proctor_operator.pods import phase
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, timestamp
 from proctor_operator.target import ObservedTarget
@@ -52,23 +53,35 @@ def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
     """A Job for each unfinished evaluation.
 
     None is started before the target is ready, none is ended because it is not for a while, all are
-    ended when it is gone. The Job of a finished evaluation stays, for its log.
+    ended when it is gone. The Job of a finished evaluation stays, for its log, if it ended; one
+    whose adapter refuses its configuration never does.
     """
     existing = {Ref.of(child) for child in observed.children}
+    living = {Ref.of(child) for child in observed.children if not has_ended(child)}
     apply, keep = [], []
     for evaluation in owner.spec.evaluations:
         wanted = wanted_job(owner, evaluation, observed, settings)
         before = finished_before(owner, evaluation)
         if before:
             keep.append(Ref("batch/v1", "Job", owner.namespace, before["job"]))
-        elif wanted and (may_start(owner, observed.target) or Ref.of(wanted) in existing):
+        elif wanted and (Ref.of(wanted) in existing or may_start(owner, evaluation, observed)):
             apply.append(wanted)
-    return Desired(apply, frozenset(keep))
+    return Desired(apply, frozenset(keep) - living)
 
 
-def may_start(owner: Run, target: ObservedTarget) -> bool:
+def may_start(owner: Run, evaluation: Evaluation, observed: Observed) -> bool:
     """Whether a Job that does not exist yet may be made."""
-    return target.ready and not owner.spec.suspend
+    free = not owner.spec.artifacts or not any(is_left(pod, evaluation) for pod in observed.pods)
+    return observed.target.ready and not owner.spec.suspend and free
+
+
+def is_left(pod: Manifest, evaluation: Evaluation) -> bool:
+    """Whether a pod of another Job of the evaluation still writes where a new one would.
+
+    Of the run before it was changed, or of one that was deleted and had the same name.
+    """
+    same = pod["metadata"]["labels"].get(EVALUATION_LABEL) == evaluation.name
+    return same and phase(pod) not in ("Succeeded", "Failed")
 
 
 def wanted_job(

@@ -70,7 +70,11 @@ def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget
     identity = digest({key: at(found, "spec", key) for key in SCORES_DEPEND_ON})
     context = at(found, "spec", "engine", "maxSequenceLength")
     upstream = Upstream(
-        url, served, identity, context_length=context if isinstance(context, int) else None
+        url,
+        served,
+        identity,
+        uid=str(at(found, "metadata", "uid") or ""),
+        context_length=context if isinstance(context, int) else None,
     )
     return ObservedTarget(readiness(name, found), upstream, found)
 

@@ -1,5 +1,6 @@
 """One evaluation of an EvaluationRun: a Job of the harness with the adapter as native sidecar."""
 
+import json
 from dataclasses import dataclass
 
 from proctor_crds.common import SecretKeyRef
@@ -38,6 +39,8 @@ class Upstream:
     model: str
     identity: str = ""
     """Stands for all of the target that scores depend on: another identity, another Job."""
+    uid: str = ""
+    """The target's own, where it is an object: one that is made anew may be another model."""
     context_length: int | None = None
     api_key: SecretKeyRef | None = None
 
@@ -68,7 +71,7 @@ def asked(spec: EvaluationRunSpec, evaluation: Evaluation, upstream: Upstream) -
 
     Not for the operator's version and images: an upgrade is no reason to start anew.
     """
-    of_run = spec.model_dump(include={"artifacts", "retry"}, exclude_defaults=True)
+    of_run = spec.model_dump(include={"artifacts", "retry", "adapter"}, exclude_defaults=True)
     key = upstream.api_key.model_dump() if upstream.api_key else None
     target = [upstream.url, upstream.model, upstream.identity, upstream.context_length, key]
     return digest([of_run, evaluation.model_dump(exclude_defaults=True), target])
@@ -179,17 +182,13 @@ def harness_resources(evaluation: Evaluation) -> Manifest:
 
 def adapter(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> Manifest:
     """The native sidecar that forwards requests, counts them, and alone holds the key."""
-    env: list[Manifest] = literals({"UPSTREAM_URL": escaped(upstream.url)})
-    if upstream.api_key:
-        key = upstream.api_key.model_dump()
-        env = [*env, {"name": "API_KEY", "valueFrom": {"secretKeyRef": key}}]
     return container(
         ADAPTER,
         image,
         ["python", "-m", "proctor_harness.adapter"],
         ports=ADAPTER_PORTS,
         mounts=[artifacts_mount(owner, evaluation)],
-        env=env,
+        env=adapter_environment(owner, upstream),
         restartPolicy="Always",
         startupProbe={
             "httpGet": {"path": "/healthz", "port": "adapter"},
@@ -198,3 +197,28 @@ def adapter(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         },
         resources={"requests": {"cpu": "50m", "memory": "128Mi"}},
     )
+
+
+def adapter_environment(owner: Run, upstream: Upstream) -> list[Manifest]:
+    """What the adapter's settings.py reads (docs/adapter.md)."""
+    told = {"UPSTREAM_URL": upstream.url, "MODEL_IDENTITY": model_identity(owner, upstream)}
+    if owner.spec.adapter is not None:
+        told["ADAPTER_CONFIG"] = json.dumps(owner.spec.adapter, sort_keys=True)
+    env = literals({name: escaped(value) for name, value in told.items()})
+    session = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.uid"}}
+    env.append({"name": "SESSION", "valueFrom": session})
+    if upstream.api_key:
+        key = {"secretKeyRef": upstream.api_key.model_dump()}
+        env.append({"name": "API_KEY", "valueFrom": key})
+    return env
+
+
+def model_identity(owner: Run, upstream: Upstream) -> str:
+    """Whose answers stored ones are: this run's, of this target.
+
+    A pod that replaces another has the same, and resumes; a run that is applied anew asks anew, and
+    so does one whose deployment was made anew. What is asked is no part of it: of a run that was
+    changed, the questions that stayed the same keep their answers.
+    """
+    target = [upstream.url, upstream.model, upstream.identity, upstream.uid]
+    return digest([owner.uid, target])

@@ -173,10 +173,32 @@ class TestDesire:
     def test_a_finished_evaluation_keeps_its_job_and_needs_it_no_more(self) -> None:
         run = make_run()
         after = make_run(status={"observedGeneration": 1, "evaluations": [finished(run)]})
-        for children in ([], jobs(run)):
+        for children in ([], jobs(run, **COMPLETE)):
             wanted = desire(after, observed(children), SETTINGS)
             assert wanted.apply == []
             assert wanted.keep == {Ref("batch/v1", "Job", "team", job_name(run))}
+
+    def test_a_job_that_would_start_its_adapter_for_ever_is_ended(self) -> None:
+        run = make_run()
+        refused = {"reason": "ParameterInvalid", "message": "m"}
+        after = make_run(status={"evaluations": [finished(run, failure=refused)]})
+        wanted = desire(after, observed(jobs(run)), SETTINGS)
+        assert (list(wanted.apply), wanted.keep) == ([], frozenset())
+
+    def test_two_pods_never_write_to_the_same_artifacts(self) -> None:
+        kept = {"pvc": {"claimName": "kept"}}
+        run = make_run(artifacts=kept)
+        labels = {"proctor.dev/evaluation": "sums"}
+        left = make_pod(labels=labels, job="another", deletionTimestamp=STAMP)
+        assert applied(run, observed(pods=[left])) == []
+        for gone in (make_pod(labels=labels, phase="Failed"), make_pod(labels={"a": "b"})):
+            assert applied(run, observed(pods=[gone])) == [job_name(run)]
+        assert applied(make_run(), observed(pods=[left])) == [job_name(make_run())]
+
+    def test_another_chain_of_the_adapter_is_another_evaluation(self) -> None:
+        ends = [finished(make_run())]
+        run = make_run(adapter={"use_reasoning": True}, status={"evaluations": ends})
+        assert applied(run, observed()) == [job_name(run)]
 
     @pytest.mark.parametrize("target", [UNREADY, ABSENT], ids=["not ready", "absent"])
     def test_a_finished_run_does_not_care_what_becomes_of_the_target(
