@@ -30,7 +30,7 @@ from proctor_crds.common import (
     SecretKeyRef,
 )
 from proctor_crds.model_deployment import ModelDeploymentSpec
-from proctor_crds.results import ResultRecord
+from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import HarnessParams
 
 Harness = Literal["lm-eval", "bfcl", "garak", "bigcode", "simple-evals"]
@@ -240,6 +240,15 @@ class Progress(Model):
     """Requests in all, where known."""
 
 
+class UnscoredPart(Model):
+    """A part of a task that has no score, where the task itself has one."""
+
+    task: Annotated[str, Field(max_length=253)]
+    """The part, by the harness's name."""
+    why: Text
+    """The reason, for a person."""
+
+
 class EvaluationFailure(Model):
     """Why an evaluation has no scores."""
 
@@ -277,6 +286,10 @@ class EvaluationStatus(Model):
     """How far it is."""
     results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []
     """The scores."""
+    unscored: Annotated[list[UnscoredPart], Field(max_length=100, json_schema_extra=ATOMIC)] = []
+    """What was to be evaluated and was not, beside what has scores."""
+    flagged: Flagged | None = None
+    """Answers that the harness is likely to have misjudged; absent where there are none."""
     truncated: bool = False
     """More scores lie in the artifacts than fit here."""
     failure: EvaluationFailure | None = None

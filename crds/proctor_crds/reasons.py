@@ -60,6 +60,8 @@ class Reason(StrEnum):
     UNKNOWN_TASK = "UnknownTask"
     PARAMETER_INVALID = "ParameterInvalid"
     TARGET_UNREACHABLE = "TargetUnreachable"
+    TARGET_REFUSED = "TargetRefused"
+    INTERCEPTOR_FAILED = "InterceptorFailed"
     HARNESS_FAILED = "HarnessFailed"
     UNSCORED = "Unscored"
 
@@ -219,6 +221,18 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Requests failed for reasons of infrastructure; nothing was scored.",
         "The target went away, timed out or answered 5xx until the retries were spent.",
         "Mend the target, delete the run and apply it anew; a higher `retry.limit` bridges more.",
+    ),
+    Reason.TARGET_REFUSED: Explanation(
+        "The target refused questions, and the harness went on as if it had answered them wrong;"
+        " nothing was scored.",
+        "A prompt longer than the model's context, a parameter that the server does not know, a"
+        " model id or a key that it refuses: the message has its words.",
+        "Correct `params` or the task; the adapter's `drop_params` leaves a parameter out.",
+    ),
+    Reason.INTERCEPTOR_FAILED: Explanation(
+        "An interceptor of the adapter failed, and with it requests; nothing was scored.",
+        "A defect of an interceptor, or answers that it is not made for.",
+        "Correct or remove the interceptor that the message names in `spec.adapter`.",
     ),
     Reason.HARNESS_FAILED: Explanation(
         "The harness crashed; nothing was scored.",

@@ -7,6 +7,20 @@ from pydantic import Field
 from proctor_crds.base import Decimal, Model
 
 
+class Flagged(Model):
+    """Answers that a harness takes for wrong although the model was not heard, or not to its end.
+
+    They are counted as they came: a question that was asked twice counts twice.
+    """
+
+    reasoning_only: Annotated[int, Field(ge=0)] = 0
+    """Answers in which the model reasoned, and said nothing after."""
+    empty: Annotated[int, Field(ge=0)] = 0
+    """Answers of nothing but white space."""
+    truncated: Annotated[int, Field(ge=0)] = 0
+    """Answers that a limit of tokens ended."""
+
+
 class ResultRecord(Model):
     """One task's one metric."""
 

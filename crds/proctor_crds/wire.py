@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from proctor_crds.base import Decimal, Model
-from proctor_crds.results import ResultRecord
+from proctor_crds.results import Flagged, ResultRecord
 
 TERMINATION_LIMIT = 4096
 """Bytes the kubelet keeps of one container's termination message."""
@@ -79,6 +79,8 @@ class RunResult(Model):
     """Of the tasks and their parts, those that have no score."""
     requests: Annotated[int, Field(ge=0)] | None = None
     """Requests that the target answered, as the adapter counted them."""
+    flagged: Flagged = Flagged()
+    """Answers that the harness is likely to have misjudged, as the adapter counted them."""
     truncated: bool = False
     """Records beyond the termination message's limit were left out; the artifact has them all."""
 

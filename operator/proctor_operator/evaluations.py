@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec, Progress
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import EXIT_REJECTED, RunResult
+from proctor_crds.results import Flagged
+from proctor_crds.wire import EXIT_REJECTED, RunResult, Unscored
 from proctor_operator.children.evaluation_job import ADAPTER, HARNESS
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
@@ -24,6 +25,9 @@ from proctor_operator.pods import (
     trouble,
 )
 from proctor_operator.status import timestamp
+
+PARTS = 100
+"""Parts without a score that the status holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,18 @@ def scored(pods: Sequence[Manifest]) -> Manifest:
     }
     if result.truncated:
         found["truncated"] = True
+    if result.unscored:
+        found["unscored"] = [unscored_part(part) for part in result.unscored[:PARTS]]
+    if result.flagged != Flagged():
+        found["flagged"] = result.flagged.model_dump(by_alias=True, exclude_defaults=True)
     if result.requests is not None:
         found["progress"] = {"done": result.requests, "total": result.requests}
     return found
+
+
+def unscored_part(part: Unscored) -> Manifest:
+    """A part without a score, as short as the status has it."""
+    return {"task": part.task[:253], "why": part.why[:1024]}
 
 
 def result_of(pod: Manifest) -> RunResult | None:

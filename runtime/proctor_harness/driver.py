@@ -14,7 +14,7 @@ from proctor_harness import sidecar, termination
 from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.child import Ended, run_child
 from proctor_harness.environment import Environment, parse
-from proctor_harness.failures import RunError, diagnose, unreachable
+from proctor_harness.failures import RunError, diagnose, forgotten, refused, silent, unreachable
 from proctor_harness.harnesses import HARNESSES
 from proctor_harness.harnesses.protocol import (
     PREFLIGHT_FILE,
@@ -57,12 +57,17 @@ def evaluate(environment: Environment, harness: Harness) -> RunResult:
         raise RunError(Reason.PARAMETER_INVALID, "; ".join(map(str, problems)))
     _clear(environment.workspace.output_dir)
     _look_ahead(environment, harness)
+    before = sidecar.snapshot(environment.workspace.base_url)
+    if before is None:
+        raise silent()
+    seen = before
     for argv in harness.commands(environment.run, environment.workspace):
-        _judge(environment, _child(environment, argv))
+        seen = _judge(environment, before, _child(environment, argv))
     result = _scores(environment, harness)
+    if failure := refused(seen, result):
+        raise failure
     # The operator looks now and then; the last word on progress is what the adapter counted.
-    seen = sidecar.snapshot(environment.workspace.base_url)
-    return result.model_copy(update={"requests": seen.done}) if seen else result
+    return result.model_copy(update={"requests": seen.done, "flagged": seen.flagged})
 
 
 def _clear(output_dir: Path) -> None:
@@ -88,14 +93,18 @@ def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:
     return PreflightReport.model_validate_json(content)
 
 
-def _judge(environment: Environment, ended: Ended) -> None:
+def _judge(environment: Environment, before: Snapshot, ended: Ended) -> Snapshot:
     evidence = sidecar.snapshot(environment.workspace.base_url)
     timeout = environment.run.params.request_timeout_seconds
     if ended.exit_code != 0:
-        raise diagnose(ended.exit_code, ended.tail, evidence, timeout)
+        lost = evidence and forgotten(before, evidence)
+        raise lost or diagnose(ended.exit_code, ended.tail, evidence, timeout)
+    if evidence is None:
+        raise silent()
     # A harness that ends well although a question is open has made up an answer to it.
-    if evidence and (failure := unreachable(evidence, timeout)):
+    if failure := forgotten(before, evidence) or unreachable(evidence, timeout):
         raise failure
+    return evidence
 
 
 def _scores(environment: Environment, harness: Harness) -> RunResult:

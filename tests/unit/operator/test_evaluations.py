@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from proctor_crds.results import ResultRecord
-from proctor_crds.wire import EXIT_REJECTED, Failure, RunResult
+from proctor_crds.evaluation_run import EvaluationStatus
+from proctor_crds.results import Flagged, ResultRecord
+from proctor_crds.wire import EXIT_REJECTED, Failure, RunResult, Unscored
 from proctor_operator.cluster import Manifest
 from proctor_operator.evaluations import evaluated, inputs, is_running
 from tests.builders import NOW, STAMP, ended, make_job, make_pod, make_run, restarted, waiting
@@ -73,6 +74,15 @@ def test_a_result_tells_how_many_requests_it_took_and_what_was_left_out() -> Non
     found = judged(make_job(complete=True), said(result))
     assert found["progress"] == {"done": 70, "total": 70}
     assert found["truncated"] is True
+
+
+def test_a_result_tells_what_has_no_score_and_what_may_be_misjudged() -> None:
+    parts = [Unscored(task=f"t.{i}", why="w" * 2000) for i in range(150)]
+    result = RunResult(results=[RECORD], unscored=parts, flagged=Flagged(truncated=3))
+    found = judged(make_job(complete=True), said(result))
+    assert found["flagged"] == {"truncated": 3}
+    assert (len(found["unscored"]), found["unscored"][0]["task"]) == (100, "t.0")
+    EvaluationStatus.model_validate(found)
 
 
 @pytest.mark.parametrize(
