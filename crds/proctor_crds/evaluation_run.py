@@ -18,7 +18,6 @@ from proctor_crds.base import (
     exactly_one,
     keyed_by,
     not_yet,
-    only,
 )
 from proctor_crds.common import (
     Condition,
@@ -83,8 +82,17 @@ class Evaluation(Model):
     """One harness with its tasks; it becomes one Job."""
 
     rules: ClassVar = (
-        only("shards", "1", "split the tasks over several evaluations"),
-        only("repeats", "1", "apply several runs"),
+        Rule(
+            "self.shards == 1 || self.harness == 'lm-eval'",
+            "shards: only lm-eval can share an evaluation's samples;"
+            " with another harness, split the tasks over several evaluations",
+        ),
+        Rule(
+            "self.shards == 1 || !has(self.params) || !has(self.params.extra)"
+            " || !('batchSize' in self.params.extra)",
+            "shards: params.extra.batchSize puts questions of several shards into one request;"
+            " leave it out",
+        ),
         not_yet("judgeRef", "choose tasks that need no judge"),
     )
     name: Name
@@ -101,9 +109,9 @@ class Evaluation(Model):
     params: HarnessParams = HarnessParams()
     """How the harness asks."""
     shards: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Pods that share the evaluation's samples."""
+    """Pods that ask the evaluation's questions together; one then scores the answers."""
     repeats: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Times that each sample is asked."""
+    """Times that each sample is asked, each with a seed of its own."""
     datasets: Datasets | None = None
     """Where the tasks' files lie; absent for tasks that bring their own."""
     judge_ref: LocalRef | None = None
@@ -181,6 +189,10 @@ class EvaluationRunSpec(Model):
     """The desired evaluation of one target."""
 
     rules: ClassVar = (
+        Rule(
+            "has(self.artifacts) || self.evaluations.all(e, e.shards == 1)",
+            "shards: the pods share their answers by artifacts: name a PersistentVolumeClaim",
+        ),
         not_yet("exporters", "read the status"),
         not_yet("offline", "leave it out"),
         not_yet("reuse", "leave it out"),

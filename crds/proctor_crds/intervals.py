@@ -25,7 +25,7 @@ def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interv
 
 
 def samples_behind(p: float, interval: Interval) -> float:
-    """As many independent samples as make Wilson's 95 % interval of `p` so wide; 0 if it tells none.
+    """As many independent samples as make Wilson's 95 % interval of `p` so wide; 0 if none do.
 
     With t = z²/n and w the width, w (1 + t) = 2 √(p (1 - p) t + t²/4): a quadratic in t.
     """

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     DEPLOYMENT_NOT_READY = "DeploymentNotReady"
 
     WAITING_FOR_TARGET = "WaitingForTarget"
+    WAITING_FOR_POD = "WaitingForPod"
     SUSPENDED = "Suspended"
     JOBS_RUNNING = "JobsRunning"
     FINISHED = "Finished"
@@ -190,6 +191,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.WAITING_FOR_TARGET: Explanation(
         "No Job was made yet.", "The target is not ready: see TargetReady.", "See TargetReady."
+    ),
+    Reason.WAITING_FOR_POD: Explanation(
+        "No Job is made before a pod of an earlier one has ended: both would write to the same"
+        " artifacts.",
+        "The run was changed, or deleted and applied anew, and a pod of before still ends; or its"
+        " node does not answer.",
+        "Wait; if its node is gone for good, delete the pod that the message names.",
     ),
     Reason.SUSPENDED: Explanation(
         "The run is held.", "`suspend` is true.", "Set `suspend: false` to go on."

@@ -10,7 +10,7 @@ from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec, Progress
 from proctor_crds.reasons import Reason
 from proctor_crds.results import Flagged
 from proctor_crds.wire import EXIT_REJECTED, RunResult, Unscored
-from proctor_operator.children.evaluation_job import ADAPTER, HARNESS
+from proctor_operator.children.evaluation_job import ADAPTER, HARNESS, INDEX_ANNOTATION
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
 from proctor_operator.metadata import ending
@@ -82,6 +82,20 @@ def progress(seen: Manifest | None) -> Manifest:
     except ValidationError:
         found = Progress()
     return found.model_dump(exclude_none=True)
+
+
+def together(seen: Sequence[Manifest]) -> Manifest:
+    """The progress of several pods as one."""
+    counts = [progress(one) for one in seen]
+    totals = [count["total"] for count in counts if "total" in count]
+    done = {"done": sum(count["done"] for count in counts)}
+    return done | ({"total": sum(totals)} if len(totals) == len(counts) else {})
+
+
+def asked_share(pod: Manifest) -> Manifest | None:
+    """The progress of a pod that has asked its share of the questions, and is heard no more."""
+    result = result_of(pod) if INDEX_ANNOTATION in pod["metadata"].get("annotations", {}) else None
+    return {"done": result.requests, "total": result.requests} if result else None
 
 
 def has_ended(job: Manifest) -> bool:

@@ -13,18 +13,26 @@ from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition
 from proctor_operator.target import ObservedTarget
 
 
-def running(
+def running(  # noqa: PLR0913  what there is, each by its name
     owner: Run,
     target: ObservedTarget,
     found: Sequence[Evaluated],
     jobs: Sequence[Manifest],
     pods: Sequence[Manifest],
+    *,
+    left: str | None = None,
 ) -> Condition:
-    """Whether `jobs`, those that have not ended, run, and what keeps their pods from it."""
+    """Whether `jobs`, those that have not ended, run, and what keeps their pods from it.
+
+    `left` is a pod of an earlier Job that keeps the next one from being made.
+    """
     if all(e.finished for e in found):
         return Condition(ConditionType.RUNNING, FALSE, Reason.FINISHED, "Every evaluation ended")
     if owner.spec.suspend:
         return Condition(ConditionType.RUNNING, FALSE, Reason.SUSPENDED, "suspend is true")
+    if not jobs and target.ready and left:
+        words = f"Pod {left} of an earlier Job has not ended"
+        return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_POD, words)
     if not jobs:
         words = f"No Job yet: {target.condition.message}"
         return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -15,13 +16,16 @@ from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.child import Ended, run_child
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import RunError, diagnose, forgotten, refused, silent, unreachable
-from proctor_harness.harnesses import HARNESSES
+from proctor_harness.harnesses import HARNESSES, item_readers
 from proctor_harness.harnesses.protocol import (
     PREFLIGHT_FILE,
     Harness,
     NoReportError,
     PreflightReport,
 )
+from proctor_harness.items import ITEMS_FILE, Item
+from proctor_harness.items import write as write_items
+from proctor_harness.repeats import merged
 
 RESULTS_FILE = "results.json"
 
@@ -57,17 +61,59 @@ def evaluate(environment: Environment, harness: Harness) -> RunResult:
         raise RunError(Reason.PARAMETER_INVALID, "; ".join(map(str, problems)))
     _clear(environment.workspace.output_dir)
     _look_ahead(environment, harness)
-    before = sidecar.snapshot(environment.workspace.base_url)
-    if before is None:
-        raise silent()
-    seen = before
-    for argv in harness.commands(environment.run, environment.workspace):
-        seen = _judge(environment, before, _child(environment, argv))
-    result = _scores(environment, harness)
+    sharded = environment.run.shards > 1
+    return (_asked_share if sharded else _scored)(environment, harness)
+
+
+def _scored(environment: Environment, harness: Harness) -> RunResult:
+    """Ask everything, as often as is wanted, and read the scores."""
+    before = _witness(environment)
+    asked = [
+        _ask(environment.at(repeat), harness, before) for repeat in range(environment.run.repeats)
+    ]
+    seen = _settled(environment, before)
+    items = [item for repeat in asked for item in repeat.items]
+    write_items(environment.artifacts / ITEMS_FILE, items)
+    result = merged([repeat.result for repeat in asked], items)
     if failure := refused(seen, result):
         raise failure
     # The operator looks now and then; the last word on progress is what the adapter counted.
     return result.model_copy(update={"requests": seen.done, "flagged": seen.flagged})
+
+
+def _asked_share(environment: Environment, harness: Harness) -> RunResult:
+    """Ask what falls to this pod, and leave the answers to the one that scores."""
+    before = _witness(environment)
+    for repeat in map(environment.at, range(environment.run.repeats)):
+        for argv in harness.commands(repeat.run, repeat.workspace):
+            _judge(repeat, before, _child(repeat, argv))
+    seen = _settled(environment, before)
+    return RunResult(results=[], requests=seen.done)
+
+
+def _witness(environment: Environment) -> Snapshot:
+    """What the adapter has counted so far; without it no harness is believed."""
+    found = sidecar.snapshot(environment.workspace.base_url)
+    if found is None:
+        raise silent()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One repeat: its scores, and what became of each sample."""
+
+    result: RunResult
+    items: list[Item]
+
+
+def _ask(environment: Environment, harness: Harness, before: Snapshot) -> Asked:
+    run, workspace = environment.run, environment.workspace
+    for argv in harness.commands(run, workspace):
+        _judge(environment, before, _child(environment, argv))
+    result = _scores(environment, harness)
+    items = item_readers.read(run.harness, workspace.output_dir)
+    return Asked(result, [item.model_copy(update={"repeat": run.repeat}) for item in items])
 
 
 def _clear(output_dir: Path) -> None:
@@ -82,7 +128,8 @@ def _look_ahead(environment: Environment, harness: Harness) -> None:
     if report.failure:
         raise RunError(report.failure.reason, report.failure.message)
     if report.total is not None:
-        sidecar.announce(environment.workspace.base_url, report.total)
+        total = report.total * environment.run.repeats
+        sidecar.announce(environment.workspace.base_url, total)
 
 
 def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:
@@ -93,15 +140,25 @@ def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:
     return PreflightReport.model_validate_json(content)
 
 
-def _judge(environment: Environment, before: Snapshot, ended: Ended) -> Snapshot:
+def _judge(environment: Environment, before: Snapshot, ended: Ended) -> None:
+    if ended.exit_code == 0:
+        _settled(environment, before)
+        return
     evidence = sidecar.snapshot(environment.workspace.base_url)
     timeout = environment.run.params.request_timeout_seconds
-    if ended.exit_code != 0:
-        lost = evidence and forgotten(before, evidence)
-        raise lost or diagnose(ended.exit_code, ended.tail, evidence, timeout)
+    lost = evidence and forgotten(before, evidence)
+    raise lost or diagnose(ended.exit_code, ended.tail, evidence, timeout)
+
+
+def _settled(environment: Environment, before: Snapshot) -> Snapshot:
+    """What the adapter counted, if it leaves nothing open.
+
+    A harness that ends well although a question is open has made up an answer to it.
+    """
+    evidence = sidecar.snapshot(environment.workspace.base_url)
     if evidence is None:
         raise silent()
-    # A harness that ends well although a question is open has made up an answer to it.
+    timeout = environment.run.params.request_timeout_seconds
     if failure := forgotten(before, evidence) or unreachable(evidence, timeout):
         raise failure
     return evidence

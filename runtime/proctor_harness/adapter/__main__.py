@@ -48,6 +48,7 @@ async def running(given: Settings, environ: Mapping[str, str]) -> AsyncIterator[
         environ=environ,
         disk=disk,
         figures=Figures(given.artifacts, disk),
+        shards=given.shards,
         fetch=fetch,
     )
     upstream = Upstream(Pool(to.server), to.api_key, to.timeout_seconds)
