@@ -318,7 +318,7 @@ class EvaluationRunStatus(Model):
     conditions: Annotated[
         list[Condition], Field(max_length=16, json_schema_extra=keyed_by("type"))
     ] = []
-    """Accepted, TargetReady, Running, Succeeded, GatePassed."""
+    """Accepted, TargetReady, Preflight, Running, Succeeded, GatePassed."""
     start_time: Time | None = None
     """When the first Job was made."""
     completion_time: Time | None = None

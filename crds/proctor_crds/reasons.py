@@ -15,6 +15,7 @@ class ConditionType(StrEnum):
     AVAILABLE = "Available"
     READY = "Ready"
     TARGET_READY = "TargetReady"
+    PREFLIGHT = "Preflight"
     RUNNING = "Running"
     SUCCEEDED = "Succeeded"
     GATE_PASSED = "GatePassed"
@@ -58,6 +59,8 @@ class Reason(StrEnum):
     ALL_SCORED = "AllScored"
     NOT_FINISHED = "NotFinished"
     EVALUATION_FAILED = "EvaluationFailed"
+    ASKING = "Asking"
+    PREFLIGHT_FAILED = "PreflightFailed"
     UNKNOWN_TASK = "UnknownTask"
     PARAMETER_INVALID = "ParameterInvalid"
     TARGET_UNREACHABLE = "TargetUnreachable"
@@ -214,6 +217,17 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "An evaluation ended without scores, for more than one reason.",
         "Several evaluations failed differently.",
         "See `status.evaluations[].failure`.",
+    ),
+    Reason.ASKING: Explanation(
+        "Nothing was found that keeps an evaluation from its scores; the target answers.",
+        "Every harness looked ahead and asks.",
+        NOTHING,
+    ),
+    Reason.PREFLIGHT_FAILED: Explanation(
+        "The target cannot do what the run wants; nothing was asked of it.",
+        "A model id that it does not serve, a key that it refuses, a context that is too short, or"
+        " several things at once.",
+        "Correct all that the message names.",
     ),
     Reason.UNKNOWN_TASK: Explanation(
         "The harness does not know a task.",

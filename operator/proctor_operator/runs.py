@@ -169,6 +169,7 @@ def judge(
     pods = [pod for pod in observed.pods if any(belongs(pod, job) for job in jobs)]
     conditions = [
         observed.target.condition,
+        run_status.preflight(found),
         run_status.running(owner, observed.target, found, jobs, pods, left=left(owner, observed)),
         run_status.succeeded(found),
         *run_status.gate(owner, found),

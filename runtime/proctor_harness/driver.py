@@ -3,16 +3,17 @@
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import RunResult
+from proctor_crds.wire import Failure, RunResult
 from proctor_harness import sidecar, termination
 from proctor_harness.adapter.progress import Snapshot
+from proctor_harness.capabilities import findings
 from proctor_harness.child import Ended, run_child
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import RunError, diagnose, forgotten, refused, silent, unreachable
@@ -57,8 +58,6 @@ def find_harness(name: str) -> Harness:
 
 def evaluate(environment: Environment, harness: Harness) -> RunResult:
     """Take the run from its parameters to its scores."""
-    if problems := harness.validate(environment.run):
-        raise RunError(Reason.PARAMETER_INVALID, "; ".join(map(str, problems)))
     _clear(environment.workspace.output_dir)
     _look_ahead(environment, harness)
     sharded = environment.run.shards > 1
@@ -123,13 +122,32 @@ def _clear(output_dir: Path) -> None:
 
 
 def _look_ahead(environment: Environment, harness: Harness) -> None:
-    found = harness.preflight(environment.run, environment.workspace)
-    report = found if isinstance(found, PreflightReport) else _preflight(environment, found)
-    if report.failure:
-        raise RunError(report.failure.reason, report.failure.message)
+    """Find all that is wrong before anything is asked; raises RunError with all of it."""
+    run, workspace = environment.run, environment.workspace
+    problems = harness.validate(run)
+    found = findings(run, sidecar.target(workspace.base_url))
+    report = PreflightReport() if problems else _report(environment, harness)
+    failures = [
+        *(Failure(reason=Reason.PARAMETER_INVALID, message=str(problem)) for problem in problems),
+        *(Failure(reason=Reason.PREFLIGHT_FAILED, message=words) for words in found),
+        *([report.failure] if report.failure else []),
+    ]
+    if failures:
+        raise _all(failures)
     if report.total is not None:
         total = report.total * environment.run.repeats
         sidecar.announce(environment.workspace.base_url, total)
+
+
+def _all(failures: Sequence[Failure]) -> RunError:
+    reasons = {failure.reason for failure in failures}
+    reason = reasons.pop() if len(reasons) == 1 else Reason.PREFLIGHT_FAILED
+    return RunError(reason, "; ".join(failure.message for failure in failures))
+
+
+def _report(environment: Environment, harness: Harness) -> PreflightReport:
+    found = harness.preflight(environment.run, environment.workspace)
+    return found if isinstance(found, PreflightReport) else _preflight(environment, found)
 
 
 def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:

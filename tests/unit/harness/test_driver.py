@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from proctor_crds.results import Flagged, ResultRecord
-from proctor_crds.wire import RunResult, RunSpec, Unscored
+from proctor_crds.wire import HarnessParams, RunResult, RunSpec, Unscored
 from proctor_harness import driver
 from proctor_harness.adapter.progress import Snapshot, Unanswered
+from proctor_harness.adapter.target_page import TargetSeen
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import RunError
 from proctor_harness.harnesses.protocol import (
@@ -48,7 +49,7 @@ class Scripted:
         self.unscored = [Unscored(task=unscored, why="nothing ran")] if unscored else []
 
     def validate(self, run: RunSpec) -> list[Problem]:
-        return []
+        return [Problem("params.topP", "7", "choose less")] if "odd" in run.params.extra else []
 
     def preflight(self, run: RunSpec, workspace: Workspace) -> list[str] | PreflightReport:
         code = f"open({str(workspace.output_dir / 'preflight.json')!r}, 'w').write({self.report!r})"
@@ -68,6 +69,7 @@ class Adapter:
     """What stands for the adapter: the counts that it tells, one after the other."""
 
     url: str = "http://127.0.0.1:9/v1"  # discard: nothing answers there
+    target: TargetSeen = field(default_factory=lambda: TargetSeen(status=404))
     told: list[Snapshot] = field(default_factory=lambda: [Snapshot(process="a", done=4)])
 
     def next(self) -> Snapshot:
@@ -82,7 +84,8 @@ def sidecar() -> Iterator[Adapter]:
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(adapter.next().model_dump_json(by_alias=True).encode())
+            said = adapter.target if self.path == "/target" else adapter.next()
+            self.wfile.write(said.model_dump_json(by_alias=True).encode())
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -145,6 +148,31 @@ def test_no_report_is_a_failure(environment: Environment) -> None:
 def test_a_preflight_failure_ends_the_run(environment: Environment) -> None:
     report = '{"failure": {"reason": "UnknownTask", "message": "no t"}}'
     assert failure(environment, Scripted(preflight=report)) == ("UnknownTask", "no t")
+
+
+def test_all_that_is_wrong_is_told_at_once(environment: Environment, sidecar: Adapter) -> None:
+    sidecar.target = TargetSeen(status=200, models=("a", "b"))
+    params = HarnessParams(max_new_tokens=64)
+    run = environment.run.model_copy(update={"context_length": 32, "params": params})
+    report = '{"failure": {"reason": "UnknownTask", "message": "no t"}}'
+    reason, message = failure(replace(environment, run=run), Scripted(preflight=report))
+    assert reason == "PreflightFailed"
+    assert "params.maxNewTokens=64 leaves no room" in message
+    assert "serves no model 'm': choose one of a, b" in message
+    assert "no t" in message
+
+
+def test_wrong_parameters_are_told_with_what_the_target_lacks(
+    environment: Environment, sidecar: Adapter
+) -> None:
+    run = environment.run.model_copy(update={"params": HarnessParams(extra={"odd": "1"})})
+    odd = replace(environment, run=run)
+    assert failure(odd, Scripted())[0] == "ParameterInvalid"
+    sidecar.target = TargetSeen(status=401, keyed=True)
+    reason, message = failure(odd, Scripted())
+    assert reason == "PreflightFailed"
+    assert "params.topP='7': choose less" in message
+    assert "refuses the key (HTTP 401)" in message
 
 
 def absent(environment: Environment) -> Environment:

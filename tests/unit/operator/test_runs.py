@@ -331,6 +331,31 @@ class TestConditions:
         assert condition(run, seen, "Succeeded").status == "True"
         assert condition(run, seen, "GatePassed").status == "False"
 
+    def test_what_the_harnesses_found_before_asking_is_one_condition(self) -> None:
+        run = make_run(evaluations=TWO)
+        assert condition(run, observed(jobs(run)), "Preflight").status == "Unknown"
+        asked = {job["metadata"]["name"]: {"done": 1} for job in jobs(run)}
+        assert condition(run, observed(jobs(run), progress=asked), "Preflight").status == "True"
+        why = {"sums": ("UnknownTask", "a"), "more": ("PreflightFailed", "b")}
+        ends = [
+            finished(
+                run,
+                name=e.name,
+                inputs=inputs(run.spec, e),
+                failure=dict(zip(("reason", "message"), why[e.name], strict=True)),
+            )
+            for e in run.spec.evaluations
+        ]
+        after = make_run(evaluations=TWO, status={"evaluations": ends})
+        found = condition(after, observed(), "Preflight")
+        assert (found.status, found.reason) == ("False", "PreflightFailed")
+        assert found.message == "sums: a; more: b"
+
+    def test_a_harness_that_fails_later_had_found_nothing(self) -> None:
+        why = {"reason": "HarnessFailed", "message": "m"}
+        run = make_run(status={"evaluations": [finished(make_run(), failure=why)]})
+        assert condition(run, observed(), "Preflight").status == "True"
+
     def test_one_reason_of_failure_is_the_run_s(self) -> None:
         run = make_run()
         found = condition(run, observed(jobs(run, **FAILED)), "Succeeded")
