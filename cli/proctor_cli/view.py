@@ -77,7 +77,13 @@ def telling(kind: str, conditions: list[Manifest]) -> tuple[str, str]:
 
 def in_motion(condition: Manifest) -> bool:
     """Whether the condition is not yet what it will be, rather than gone wrong."""
-    return condition["reason"] in {"Starting", "RollingOut", "WaitingForTarget", "JobsRunning"}
+    return condition["reason"] in {
+        "Starting",
+        "RollingOut",
+        "WaitingForTarget",
+        "WaitingForPod",
+        "JobsRunning",
+    }
 
 
 def score_table(run: Manifest) -> Table:

@@ -18,7 +18,6 @@ from proctor_crds.base import (
     exactly_one,
     keyed_by,
     not_yet,
-    only,
 )
 from proctor_crds.common import (
     Condition,
@@ -30,7 +29,7 @@ from proctor_crds.common import (
     SecretKeyRef,
 )
 from proctor_crds.model_deployment import ModelDeploymentSpec
-from proctor_crds.results import ResultRecord
+from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import HarnessParams
 
 Harness = Literal["lm-eval", "bfcl", "garak", "bigcode", "simple-evals"]
@@ -83,8 +82,17 @@ class Evaluation(Model):
     """One harness with its tasks; it becomes one Job."""
 
     rules: ClassVar = (
-        only("shards", "1", "split the tasks over several evaluations"),
-        only("repeats", "1", "apply several runs"),
+        Rule(
+            "self.shards == 1 || self.harness == 'lm-eval'",
+            "shards: only lm-eval can share an evaluation's samples;"
+            " with another harness, split the tasks over several evaluations",
+        ),
+        Rule(
+            "self.shards == 1 || !has(self.params) || !has(self.params.extra)"
+            " || !('batchSize' in self.params.extra)",
+            "shards: params.extra.batchSize puts questions of several shards into one request;"
+            " leave it out",
+        ),
         not_yet("judgeRef", "choose tasks that need no judge"),
     )
     name: Name
@@ -101,9 +109,9 @@ class Evaluation(Model):
     params: HarnessParams = HarnessParams()
     """How the harness asks."""
     shards: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Pods that share the evaluation's samples."""
+    """Pods that ask the evaluation's questions together; one then scores the answers."""
     repeats: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Times that each sample is asked."""
+    """Times that each sample is asked, each with a seed of its own."""
     datasets: Datasets | None = None
     """Where the tasks' files lie; absent for tasks that bring their own."""
     judge_ref: LocalRef | None = None
@@ -181,7 +189,10 @@ class EvaluationRunSpec(Model):
     """The desired evaluation of one target."""
 
     rules: ClassVar = (
-        not_yet("adapter", "leave it out"),
+        Rule(
+            "has(self.artifacts) || self.evaluations.all(e, e.shards == 1)",
+            "shards: the pods share their answers by artifacts: name a PersistentVolumeClaim",
+        ),
         not_yet("exporters", "read the status"),
         not_yet("offline", "leave it out"),
         not_yet("reuse", "leave it out"),
@@ -200,7 +211,10 @@ class EvaluationRunSpec(Model):
     ]
     """What is asked."""
     adapter: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
-    """The chain of interceptors between harness and target."""
+    """The adapter's configuration: NeMo Evaluator's `adapter_config` (docs/adapter.md).
+
+    It is no place for a key: anybody who may read the run may read it.
+    """
     gate: Gate | None = None
     """When the scores are good enough."""
     artifacts: Artifacts | None = None
@@ -236,6 +250,15 @@ class Progress(Model):
     """Requests answered."""
     total: Annotated[int, Field(ge=0)] | None = None
     """Requests in all, where known."""
+
+
+class UnscoredPart(Model):
+    """A part of a task that has no score, where the task itself has one."""
+
+    task: Annotated[str, Field(max_length=253)]
+    """The part, by the harness's name."""
+    why: Text
+    """The reason, for a person."""
 
 
 class EvaluationFailure(Model):
@@ -275,6 +298,10 @@ class EvaluationStatus(Model):
     """How far it is."""
     results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []
     """The scores."""
+    unscored: Annotated[list[UnscoredPart], Field(max_length=100, json_schema_extra=ATOMIC)] = []
+    """What was to be evaluated and was not, beside what has scores."""
+    flagged: Flagged | None = None
+    """Answers that the harness is likely to have misjudged; absent where there are none."""
     truncated: bool = False
     """More scores lie in the artifacts than fit here."""
     failure: EvaluationFailure | None = None
@@ -291,7 +318,7 @@ class EvaluationRunStatus(Model):
     conditions: Annotated[
         list[Condition], Field(max_length=16, json_schema_extra=keyed_by("type"))
     ] = []
-    """Accepted, TargetReady, Running, Succeeded, GatePassed."""
+    """Accepted, TargetReady, Preflight, Running, Succeeded, GatePassed."""
     start_time: Time | None = None
     """When the first Job was made."""
     completion_time: Time | None = None

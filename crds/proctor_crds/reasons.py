@@ -15,6 +15,7 @@ class ConditionType(StrEnum):
     AVAILABLE = "Available"
     READY = "Ready"
     TARGET_READY = "TargetReady"
+    PREFLIGHT = "Preflight"
     RUNNING = "Running"
     SUCCEEDED = "Succeeded"
     GATE_PASSED = "GatePassed"
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     DEPLOYMENT_NOT_READY = "DeploymentNotReady"
 
     WAITING_FOR_TARGET = "WaitingForTarget"
+    WAITING_FOR_POD = "WaitingForPod"
     SUSPENDED = "Suspended"
     JOBS_RUNNING = "JobsRunning"
     FINISHED = "Finished"
@@ -59,9 +61,13 @@ class Reason(StrEnum):
     ALL_SCORED = "AllScored"
     NOT_FINISHED = "NotFinished"
     EVALUATION_FAILED = "EvaluationFailed"
+    ASKING = "Asking"
+    PREFLIGHT_FAILED = "PreflightFailed"
     UNKNOWN_TASK = "UnknownTask"
     PARAMETER_INVALID = "ParameterInvalid"
     TARGET_UNREACHABLE = "TargetUnreachable"
+    TARGET_REFUSED = "TargetRefused"
+    INTERCEPTOR_FAILED = "InterceptorFailed"
     HARNESS_FAILED = "HarnessFailed"
     UNSCORED = "Unscored"
 
@@ -201,6 +207,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.WAITING_FOR_TARGET: Explanation(
         "No Job was made yet.", "The target is not ready: see TargetReady.", "See TargetReady."
     ),
+    Reason.WAITING_FOR_POD: Explanation(
+        "No Job is made before a pod of an earlier one has ended: both would write to the same"
+        " artifacts.",
+        "The run was changed, or deleted and applied anew, and a pod of before still ends; or its"
+        " node does not answer.",
+        "Wait; if its node is gone for good, delete the pod that the message names.",
+    ),
     Reason.SUSPENDED: Explanation(
         "The run is held.", "`suspend` is true.", "Set `suspend: false` to go on."
     ),
@@ -217,6 +230,17 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Several evaluations failed differently.",
         "See `status.evaluations[].failure`.",
     ),
+    Reason.ASKING: Explanation(
+        "Nothing was found that keeps an evaluation from its scores; the target answers.",
+        "Every harness looked ahead and asks.",
+        NOTHING,
+    ),
+    Reason.PREFLIGHT_FAILED: Explanation(
+        "The target cannot do what the run wants; nothing was asked of it.",
+        "A model id that it does not serve, a key that it refuses, a context that is too short, or"
+        " several things at once.",
+        "Correct all that the message names.",
+    ),
     Reason.UNKNOWN_TASK: Explanation(
         "The harness does not know a task.",
         "A misspelt task, or a task whose YAML is not in `datasets`.",
@@ -231,6 +255,18 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Requests failed for reasons of infrastructure; nothing was scored.",
         "The target went away, timed out or answered 5xx until the retries were spent.",
         "Mend the target, delete the run and apply it anew; a higher `retry.limit` bridges more.",
+    ),
+    Reason.TARGET_REFUSED: Explanation(
+        "The target refused questions, and the harness went on as if it had answered them wrong;"
+        " nothing was scored.",
+        "A prompt longer than the model's context, a parameter that the server does not know, a"
+        " model id or a key that it refuses: the message has its words.",
+        "Correct `params` or the task; the adapter's `drop_params` leaves a parameter out.",
+    ),
+    Reason.INTERCEPTOR_FAILED: Explanation(
+        "An interceptor of the adapter failed, and with it requests; nothing was scored.",
+        "A defect of an interceptor, or answers that it is not made for.",
+        "Correct or remove the interceptor that the message names in `spec.adapter`.",
     ),
     Reason.HARNESS_FAILED: Explanation(
         "The harness crashed; nothing was scored.",

@@ -5,16 +5,20 @@ everything from its environment:
 
 - ``RUN_SPEC``: a `RunSpec` as JSON (harness container);
 - ``CHAT_TEMPLATE``: a Jinja template that replaces the tokenizer's (serving container);
+- ``SHARD_INDEX``: which share of the questions it asks, where several pods ask them; its files are
+  then in `shard_folder` of the artifacts;
+- ``SHARDS``: whose answers to begin with (adapter container of the pod that scores);
 - ``TERMINATION_MESSAGE_PATH``: where to write a `RunResult` or a `Failure` as JSON, at most
   `TERMINATION_LIMIT` bytes, which is what the kubelet keeps of it.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from proctor_crds.base import Decimal, Model
-from proctor_crds.results import ResultRecord
+from proctor_crds.results import Flagged, ResultRecord
 
 CHAT_TEMPLATE = "CHAT_TEMPLATE"
 """The variable's name."""
@@ -27,6 +31,11 @@ EXIT_REJECTED = 64
 
 EXIT_RETRYABLE = 75
 """Exit code (sysexits' EX_TEMPFAIL) of a process whose surroundings failed: worth a retry."""
+
+
+def shard_folder(artifacts: Path, shard: int) -> Path:
+    """Where a pod that asks a share of the questions has its artifacts."""
+    return artifacts / "shards" / str(shard)
 
 
 class HarnessParams(Model):
@@ -63,7 +72,26 @@ class RunSpec(Model):
     context_length: int | None = None
     """Most tokens of prompt and completion together that the target takes, where known."""
     seed: int = 1234
+    """Of the answers; a repeat of the evaluation has one of its own."""
+    shards: Annotated[int, Field(ge=1)] = 1
+    """Pods that ask a share of the questions each, and score nothing."""
+    shard: Annotated[int, Field(ge=0)] = 0
+    """Whose share this is; the driver takes it from ``SHARD_INDEX``."""
+    repeats: Annotated[int, Field(ge=1)] = 1
+    """Times that each sample is asked."""
+    repeat: Annotated[int, Field(ge=0)] = 0
+    """Which of them this is; the driver counts them."""
     params: HarnessParams = HarnessParams()
+
+    @property
+    def first_seed(self) -> int:
+        """Of what all repeats have in common, such as the examples in a prompt."""
+        return self.seed - self.repeat
+
+    def at(self, repeat: int) -> "RunSpec":
+        """The same evaluation, asked once more."""
+        told = {"seed": self.first_seed + repeat, "repeat": repeat}
+        return self.model_copy(update=told)
 
 
 class Unscored(Model):
@@ -83,6 +111,8 @@ class RunResult(Model):
     """Of the tasks and their parts, those that have no score."""
     requests: Annotated[int, Field(ge=0)] | None = None
     """Requests that the target answered, as the adapter counted them."""
+    flagged: Flagged = Flagged()
+    """Answers that the harness is likely to have misjudged, as the adapter counted them."""
     truncated: bool = False
     """Records beyond the termination message's limit were left out; the artifact has them all."""
 

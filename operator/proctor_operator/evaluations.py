@@ -8,14 +8,16 @@ from pydantic import ValidationError
 
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec, Progress
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import RunResult
-from proctor_operator.children.evaluation_job import HARNESS
+from proctor_crds.results import Flagged
+from proctor_crds.wire import EXIT_REJECTED, RunResult, Unscored
+from proctor_operator.children.evaluation_job import ADAPTER, HARNESS, INDEX_ANNOTATION
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
 from proctor_operator.metadata import ending
 from proctor_operator.pods import (
     Trouble,
     from_termination,
+    last_end,
     newest_first,
     parsed_result,
     phase,
@@ -23,6 +25,9 @@ from proctor_operator.pods import (
     trouble,
 )
 from proctor_operator.status import timestamp
+
+PARTS = 100
+"""Parts without a score that the status holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ def inputs(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
     Defaults are left out, for a later version has more of them.
     """
     asked = evaluation.model_dump(exclude={"resources"}, exclude_defaults=True)
-    return digest([asked, run.target.model_dump(exclude_defaults=True)])
+    chain = [] if run.adapter is None else [run.adapter]
+    return digest([asked, run.target.model_dump(exclude_defaults=True), *chain])
 
 
 def evaluated(
@@ -61,8 +67,8 @@ def evaluated(
     stored["job"] = job["metadata"]["name"]
     if has_condition(job, "Complete"):
         return Evaluated(stored | scored(pods) | {"completionTime": timestamp(now)})
-    if has_condition(job, "Failed"):
-        found = failure(job, pods)
+    found = failure(job, pods) if has_condition(job, "Failed") else refusal(pods)
+    if found:
         why = {"reason": str(found.reason), "message": found.message}
         return Evaluated(stored | {"failure": why, "completionTime": timestamp(now)})
     return Evaluated(stored)
@@ -76,6 +82,20 @@ def progress(seen: Manifest | None) -> Manifest:
     except ValidationError:
         found = Progress()
     return found.model_dump(exclude_none=True)
+
+
+def together(seen: Sequence[Manifest]) -> Manifest:
+    """The progress of several pods as one."""
+    counts = [progress(one) for one in seen]
+    totals = [count["total"] for count in counts if "total" in count]
+    done = {"done": sum(count["done"] for count in counts)}
+    return done | ({"total": sum(totals)} if len(totals) == len(counts) else {})
+
+
+def asked_share(pod: Manifest) -> Manifest | None:
+    """The progress of a pod that has asked its share of the questions, and is heard no more."""
+    result = result_of(pod) if INDEX_ANNOTATION in pod["metadata"].get("annotations", {}) else None
+    return {"done": result.requests, "total": result.requests} if result else None
 
 
 def has_ended(job: Manifest) -> bool:
@@ -101,9 +121,18 @@ def scored(pods: Sequence[Manifest]) -> Manifest:
     }
     if result.truncated:
         found["truncated"] = True
+    if result.unscored:
+        found["unscored"] = [unscored_part(part) for part in result.unscored[:PARTS]]
+    if result.flagged != Flagged():
+        found["flagged"] = result.flagged.model_dump(by_alias=True, exclude_defaults=True)
     if result.requests is not None:
         found["progress"] = {"done": result.requests, "total": result.requests}
     return found
+
+
+def unscored_part(part: Unscored) -> Manifest:
+    """A part without a score, as short as the status has it."""
+    return {"task": part.task[:253], "why": part.why[:1024]}
 
 
 def result_of(pod: Manifest) -> RunResult | None:
@@ -130,6 +159,18 @@ def failure(job: Manifest, pods: Sequence[Manifest]) -> Trouble:
             return Trouble(Reason.HARNESS_FAILED, found.message) if crashed else found
     words = [c.get("message", "") for c in job["status"]["conditions"] if c["type"] == "Failed"]
     return trouble(pods) or Trouble(Reason.HARNESS_FAILED, words[0] if words else "The Job failed")
+
+
+def refusal(pods: Sequence[Manifest]) -> Trouble | None:
+    """Why the adapter cannot work as it is configured.
+
+    No Job fails by that: a sidecar that ends is started again, for ever.
+    """
+    for pod in newest_first(pods):
+        ended = last_end(pod, ADAPTER)
+        if ended and ended.get("exitCode") == EXIT_REJECTED and not ending(pod):
+            return from_termination(pod["metadata"]["name"], ADAPTER, ended)
+    return None
 
 
 def is_running(pod: Manifest) -> bool:

@@ -54,7 +54,7 @@ def container_troubles(pod: str, container: Manifest) -> Iterator[Trouble]:
         yield Trouble(Reason.IMAGE_PULL_FAILED, f"{waiting['reason']}: {words}")
     if waiting.get("reason") in CONFIG_FAILURES:
         yield Trouble(Reason.CONTAINER_CONFIG_INVALID, f"{waiting['reason']}: {words}")
-    ended = state.get("terminated") or container.get("lastState", {}).get("terminated")
+    ended = end_of(container)
     if ended and ended.get("exitCode") and not container.get("ready"):
         yield from_termination(pod, container["name"], ended)
 
@@ -97,6 +97,19 @@ def terminated(pod: Manifest, container: str) -> Manifest | None:
             ended: Manifest | None = status.get("state", {}).get("terminated")
             return ended
     return None
+
+
+def last_end(pod: Manifest, container: str) -> Manifest | None:
+    """How `container` of `pod` ended the last time, though it may have been started again."""
+    found = (end_of(each) for each in container_statuses(pod) if each["name"] == container)
+    return next(found, None)
+
+
+def end_of(container: Manifest) -> Manifest | None:
+    """How a container ended, now or before it was started again."""
+    now: Manifest | None = container.get("state", {}).get("terminated")
+    before: Manifest | None = container.get("lastState", {}).get("terminated")
+    return now or before
 
 
 def phase(pod: Manifest) -> str:

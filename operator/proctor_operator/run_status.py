@@ -12,19 +12,30 @@ from proctor_operator.pods import Trouble, phase, trouble
 from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition
 from proctor_operator.target import ObservedTarget
 
+BEFORE_ASKING = {Reason.PREFLIGHT_FAILED, Reason.UNKNOWN_TASK, Reason.PARAMETER_INVALID}
+"""Reasons of failures that come before the first question."""
 
-def running(
+
+def running(  # noqa: PLR0913  what there is, each by its name
     owner: Run,
     target: ObservedTarget,
     found: Sequence[Evaluated],
     jobs: Sequence[Manifest],
     pods: Sequence[Manifest],
+    *,
+    left: str | None = None,
 ) -> Condition:
-    """Whether `jobs`, those that have not ended, run, and what keeps their pods from it."""
+    """Whether `jobs`, those that have not ended, run, and what keeps their pods from it.
+
+    `left` is a pod of an earlier Job that keeps the next one from being made.
+    """
     if all(e.finished for e in found):
         return Condition(ConditionType.RUNNING, FALSE, Reason.FINISHED, "Every evaluation ended")
     if owner.spec.suspend:
         return Condition(ConditionType.RUNNING, FALSE, Reason.SUSPENDED, "suspend is true")
+    if not jobs and target.ready and left:
+        words = f"Pod {left} of an earlier Job has not ended"
+        return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_POD, words)
     if not jobs:
         words = f"No Job yet: {target.condition.message}"
         return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
@@ -38,6 +49,29 @@ def running(
 def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:
     """What keeps a pod from starting; how a pod ended is the Job's to judge."""
     return trouble(pod for pod in pods if phase(pod) == "Pending")
+
+
+def preflight(found: Sequence[Evaluated]) -> Condition:
+    """Whether the harnesses found anything before they asked; all findings of all evaluations."""
+    failures = {e.stored["name"]: e.stored["failure"] for e in found if e.failed}
+    early = {name: why for name, why in failures.items() if why["reason"] in BEFORE_ASKING}
+    if early:
+        reasons = {why["reason"] for why in early.values()}
+        reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.PREFLIGHT_FAILED
+        words = "; ".join(f"{name}: {why['message']}" for name, why in early.items())
+        return Condition(ConditionType.PREFLIGHT, FALSE, reason, words)
+    silent = [e.stored["name"] for e in found if not has_asked(e)]
+    if silent:
+        words = f"Nothing asked yet: {', '.join(silent)}"
+        return Condition(ConditionType.PREFLIGHT, UNKNOWN, Reason.NOT_FINISHED, words)
+    words = "Every harness asks or has asked"
+    return Condition(ConditionType.PREFLIGHT, TRUE, Reason.ASKING, words)
+
+
+def has_asked(evaluation: Evaluated) -> bool:
+    """Whether a question of it was answered."""
+    stored = evaluation.stored
+    return bool(stored.get("results")) or stored["progress"]["done"] > 0
 
 
 def succeeded(found: Sequence[Evaluated]) -> Condition:

@@ -7,12 +7,22 @@ from datetime import datetime, timedelta
 
 from proctor_crds.evaluation_run import Evaluation
 from proctor_operator import continuity, run_status
-from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job
+from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job, shards_job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
-from proctor_operator.evaluations import Evaluated, evaluated, has_ended, inputs, is_running
+from proctor_operator.evaluations import (
+    Evaluated,
+    asked_share,
+    evaluated,
+    has_condition,
+    has_ended,
+    inputs,
+    is_running,
+    together,
+)
 from proctor_operator.metadata import ending, owned
 from proctor_operator.plan import Desired
+from proctor_operator.pods import phase
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, timestamp
 from proctor_operator.target import ObservedTarget
@@ -40,46 +50,97 @@ async def observe(owner: Run, cluster: Cluster) -> Observed:
 
 
 async def progress_of(pods: Sequence[Manifest], cluster: Cluster) -> Mapping[str, Manifest]:
-    """What the adapters say, by evaluation; all are asked at once, for one may not answer."""
+    """What the adapters say, by Job; all are asked at once, for one may not answer."""
     running = list(filter(is_running, pods))
     (port,) = ADAPTER_PORTS
     answers = await asyncio.gather(*(cluster.get_json(pod, port, "/progress") for pod in running))
-    names = [pod["metadata"]["labels"].get(EVALUATION_LABEL) for pod in running]
-    return {n: a for n, a in zip(names, answers, strict=True) if n and isinstance(a, dict)}
+    told = [(job_of(p), a) for p, a in zip(running, answers, strict=True) if isinstance(a, dict)]
+    told += [(job_of(pod), ended) for pod in pods if (ended := asked_share(pod))]
+    return {name: together([a for of, a in told if of == name]) for name in {n for n, _ in told}}
+
+
+def job_of(pod: Manifest) -> str:
+    """The name of the pod's Job."""
+    owners = pod["metadata"].get("ownerReferences", [])
+    return next((str(o["name"]) for o in owners if o["kind"] == "Job"), "")
 
 
 def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
     """A Job for each unfinished evaluation.
 
     None is started before the target is ready, none is ended because it is not for a while, all are
-    ended when it is gone. The Job of a finished evaluation stays, for its log.
+    ended when it is gone. The Job of a finished evaluation stays, for its log, if it ended; one
+    whose adapter refuses its configuration never does.
     """
     existing = {Ref.of(child) for child in observed.children}
+    living = {Ref.of(child) for child in observed.children if not has_ended(child)}
     apply, keep = [], []
     for evaluation in owner.spec.evaluations:
-        wanted = wanted_job(owner, evaluation, observed, settings)
         before = finished_before(owner, evaluation)
         if before:
             keep.append(Ref("batch/v1", "Job", owner.namespace, before["job"]))
-        elif wanted and (may_start(owner, observed.target) or Ref.of(wanted) in existing):
-            apply.append(wanted)
-    return Desired(apply, frozenset(keep))
+            continue
+        wanted = wanted_jobs(owner, evaluation, observed, settings)
+        started = may_start(owner, evaluation, observed)
+        apply += [job for job in wanted if started or Ref.of(job) in existing]
+    return Desired(apply, frozenset(keep) - living)
 
 
-def may_start(owner: Run, target: ObservedTarget) -> bool:
+def may_start(owner: Run, evaluation: Evaluation, observed: Observed) -> bool:
     """Whether a Job that does not exist yet may be made."""
-    return target.ready and not owner.spec.suspend
+    ready = observed.target.ready and not owner.spec.suspend
+    return ready and not left_of(owner, evaluation, observed)
 
 
-def wanted_job(
+def left(owner: Run, observed: Observed) -> str | None:
+    """The name of a pod that an evaluation waits for."""
+    found = (left_of(owner, evaluation, observed) for evaluation in owner.spec.evaluations)
+    return next(filter(None, found), None)
+
+
+def left_of(owner: Run, evaluation: Evaluation, observed: Observed) -> str | None:
+    """The name of a pod that the evaluation's next Job would share its artifacts with."""
+    if not owner.spec.artifacts:
+        return None
+    pods = (pod["metadata"]["name"] for pod in observed.pods if is_left(pod, evaluation))
+    return next(pods, None)
+
+
+def is_left(pod: Manifest, evaluation: Evaluation) -> bool:
+    """Whether a pod of another Job of the evaluation still writes where a new one would.
+
+    Of the run before it was changed, or of one that was deleted and had the same name.
+    """
+    same = pod["metadata"]["labels"].get(EVALUATION_LABEL) == evaluation.name
+    return same and phase(pod) not in ("Succeeded", "Failed")
+
+
+def wanted_jobs(
     owner: Run, evaluation: Evaluation, observed: Observed, settings: Settings
-) -> Manifest | None:
-    """The evaluation's Job; None where there is no target to ask."""
+) -> list[Manifest]:
+    """The evaluation's Jobs, the one that it waits for last; none where there is no target to ask.
+
+    The Job that scores what several pods asked is made when all of them have.
+    """
     upstream = observed.target.upstream
     if not upstream:
-        return None
-    built = job(owner, evaluation, upstream, settings)
-    return continuity.current(built, observed.children, observed.pods)
+        return []
+    scoring = job(owner, evaluation, upstream, settings)
+    if evaluation.shards == 1:
+        return [continuity.current(scoring, observed.children, observed.pods)]
+    asking = continuity.current(
+        shards_job(owner, evaluation, upstream, settings), observed.children, observed.pods
+    )
+    done = found_of(asking, observed)
+    if not done or not has_condition(done, "Complete"):
+        return [asking]
+    return [asking, continuity.current(scoring, observed.children, observed.pods)]
+
+
+def found_of(wanted: Manifest, observed: Observed) -> Manifest | None:
+    """The Job as it is."""
+    name = wanted["metadata"]["name"]
+    return next((c for c in observed.children if c["metadata"]["name"] == name), None)
 
 
 def stored_before(owner: Run, evaluation: Evaluation) -> Manifest:
@@ -108,7 +169,8 @@ def judge(
     pods = [pod for pod in observed.pods if any(belongs(pod, job) for job in jobs)]
     conditions = [
         observed.target.condition,
-        run_status.running(owner, observed.target, found, jobs, pods),
+        run_status.preflight(found),
+        run_status.running(owner, observed.target, found, jobs, pods, left=left(owner, observed)),
         run_status.succeeded(found),
         *run_status.gate(owner, found),
     ]
@@ -131,13 +193,13 @@ def judge_one(
     finished = finished_before(owner, evaluation)
     if finished:
         return Evaluated(finished)
-    wanted = wanted_job(owner, evaluation, observed, settings)
-    name = wanted["metadata"]["name"] if wanted else None
-    found = next((c for c in observed.children if c["metadata"]["name"] == name), None)
+    wanted = wanted_jobs(owner, evaluation, observed, settings)
+    found = found_of(wanted[-1], observed) if wanted else None
+    name = found["metadata"]["name"] if found else ""
     pods = [p for p in observed.pods if found and belongs(p, found)]
     before = stored_before(owner, evaluation)
-    last = before if found and before.get("job") == name else {}
-    seen = observed.progress.get(evaluation.name) or last.get("progress")
+    last = before if before.get("job") == name else {}
+    seen = observed.progress.get(name) or last.get("progress")
     told = evaluated(evaluation.name, found, pods, seen, now).stored
     told |= {"inputs": inputs(owner.spec, evaluation)}
     origin = provenance(found, observed.target, last.get("provenance", {}))

@@ -71,7 +71,11 @@ def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget
     identity = digest(scored_by(found))
     context = at(found, "spec", "engine", "maxSequenceLength")
     upstream = Upstream(
-        url, served, identity, context_length=context if isinstance(context, int) else None
+        url,
+        served,
+        identity,
+        uid=str(at(found, "metadata", "uid") or ""),
+        context_length=context if isinstance(context, int) else None,
     )
     return ObservedTarget(readiness(name, found), upstream, found)
 

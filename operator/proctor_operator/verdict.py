@@ -1,14 +1,16 @@
 """Whether the scores pass the gate.
 
 A bound counts as kept or broken only where the whole confidence interval lies on one side of it;
-an interval is `value ± z × stderr` (normal approximation; a record without stderr is exact).
+the interval is the record's own, at the gate's confidence. A record without one has
+`value ± z × stderr`, and one that knows no error, Wilson's for its samples if its value could be a
+proportion: samples that all agree do not make a score exact.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from proctor_crds.evaluation_run import Gate, GateRule
+from proctor_crds.intervals import at_confidence, quantile, wilson
 from proctor_crds.reasons import ConditionType, Reason
 from proctor_crds.results import ResultRecord
 from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition, Truth
@@ -129,7 +131,12 @@ def ambiguous(meant: Sequence[Score]) -> Finding:
 def interval(record: ResultRecord, confidence: float) -> Interval:
     """The record's confidence interval."""
     value, stderr = float(record.value), float(record.stderr or 0)
-    margin = NormalDist().inv_cdf((1 + confidence) / 2) * stderr
+    if record.ci_low is not None and record.ci_high is not None:
+        own = float(record.ci_low), float(record.ci_high)
+        return Interval(value, *at_confidence(value, own, confidence))
+    if not stderr and record.n and 0 <= value <= 1:
+        return Interval(value, *wilson(value * record.n, record.n, confidence))
+    margin = quantile(confidence) * stderr
     return Interval(value, value - margin, value + margin)
 
 

@@ -3,25 +3,30 @@
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import RunResult
+from proctor_crds.wire import Failure, RunResult
 from proctor_harness import sidecar, termination
 from proctor_harness.adapter.progress import Snapshot
+from proctor_harness.capabilities import findings
 from proctor_harness.child import Ended, run_child
 from proctor_harness.environment import Environment, parse
-from proctor_harness.failures import RunError, diagnose, unreachable
-from proctor_harness.harnesses import HARNESSES
+from proctor_harness.failures import RunError, diagnose, forgotten, refused, silent, unreachable
+from proctor_harness.harnesses import HARNESSES, item_readers
 from proctor_harness.harnesses.protocol import (
     PREFLIGHT_FILE,
     Harness,
     NoReportError,
     PreflightReport,
 )
+from proctor_harness.items import ITEMS_FILE, Item
+from proctor_harness.items import write as write_items
+from proctor_harness.repeats import merged
 
 RESULTS_FILE = "results.json"
 
@@ -53,16 +58,61 @@ def find_harness(name: str) -> Harness:
 
 def evaluate(environment: Environment, harness: Harness) -> RunResult:
     """Take the run from its parameters to its scores."""
-    if problems := harness.validate(environment.run):
-        raise RunError(Reason.PARAMETER_INVALID, "; ".join(map(str, problems)))
     _clear(environment.workspace.output_dir)
     _look_ahead(environment, harness)
-    for argv in harness.commands(environment.run, environment.workspace):
-        _judge(environment, _child(environment, argv))
-    result = _scores(environment, harness)
+    sharded = environment.run.shards > 1
+    return (_asked_share if sharded else _scored)(environment, harness)
+
+
+def _scored(environment: Environment, harness: Harness) -> RunResult:
+    """Ask everything, as often as is wanted, and read the scores."""
+    before = _witness(environment)
+    asked = [
+        _ask(environment.at(repeat), harness, before) for repeat in range(environment.run.repeats)
+    ]
+    seen = _settled(environment, before)
+    items = [item for repeat in asked for item in repeat.items]
+    write_items(environment.artifacts / ITEMS_FILE, items)
+    result = merged([repeat.result for repeat in asked], items)
+    if failure := refused(seen, result):
+        raise failure
     # The operator looks now and then; the last word on progress is what the adapter counted.
-    seen = sidecar.snapshot(environment.workspace.base_url)
-    return result.model_copy(update={"requests": seen.done}) if seen else result
+    return result.model_copy(update={"requests": seen.done, "flagged": seen.flagged})
+
+
+def _asked_share(environment: Environment, harness: Harness) -> RunResult:
+    """Ask what falls to this pod, and leave the answers to the one that scores."""
+    before = _witness(environment)
+    for repeat in map(environment.at, range(environment.run.repeats)):
+        for argv in harness.commands(repeat.run, repeat.workspace):
+            _judge(repeat, before, _child(repeat, argv))
+    seen = _settled(environment, before)
+    return RunResult(results=[], requests=seen.done)
+
+
+def _witness(environment: Environment) -> Snapshot:
+    """What the adapter has counted so far; without it no harness is believed."""
+    found = sidecar.snapshot(environment.workspace.base_url)
+    if found is None:
+        raise silent()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One repeat: its scores, and what became of each sample."""
+
+    result: RunResult
+    items: list[Item]
+
+
+def _ask(environment: Environment, harness: Harness, before: Snapshot) -> Asked:
+    run, workspace = environment.run, environment.workspace
+    for argv in harness.commands(run, workspace):
+        _judge(environment, before, _child(environment, argv))
+    result = _scores(environment, harness)
+    items = item_readers.read(run.harness, workspace.output_dir)
+    return Asked(result, [item.model_copy(update={"repeat": run.repeat}) for item in items])
 
 
 def _clear(output_dir: Path) -> None:
@@ -72,12 +122,32 @@ def _clear(output_dir: Path) -> None:
 
 
 def _look_ahead(environment: Environment, harness: Harness) -> None:
-    found = harness.preflight(environment.run, environment.workspace)
-    report = found if isinstance(found, PreflightReport) else _preflight(environment, found)
-    if report.failure:
-        raise RunError(report.failure.reason, report.failure.message)
+    """Find all that is wrong before anything is asked; raises RunError with all of it."""
+    run, workspace = environment.run, environment.workspace
+    problems = harness.validate(run)
+    found = findings(run, sidecar.target(workspace.base_url))
+    report = PreflightReport() if problems else _report(environment, harness)
+    failures = [
+        *(Failure(reason=Reason.PARAMETER_INVALID, message=str(problem)) for problem in problems),
+        *(Failure(reason=Reason.PREFLIGHT_FAILED, message=words) for words in found),
+        *([report.failure] if report.failure else []),
+    ]
+    if failures:
+        raise _all(failures)
     if report.total is not None:
-        sidecar.announce(environment.workspace.base_url, report.total)
+        total = report.total * environment.run.repeats
+        sidecar.announce(environment.workspace.base_url, total)
+
+
+def _all(failures: Sequence[Failure]) -> RunError:
+    reasons = {failure.reason for failure in failures}
+    reason = reasons.pop() if len(reasons) == 1 else Reason.PREFLIGHT_FAILED
+    return RunError(reason, "; ".join(failure.message for failure in failures))
+
+
+def _report(environment: Environment, harness: Harness) -> PreflightReport:
+    found = harness.preflight(environment.run, environment.workspace)
+    return found if isinstance(found, PreflightReport) else _preflight(environment, found)
 
 
 def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:
@@ -88,14 +158,28 @@ def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:
     return PreflightReport.model_validate_json(content)
 
 
-def _judge(environment: Environment, ended: Ended) -> None:
+def _judge(environment: Environment, before: Snapshot, ended: Ended) -> None:
+    if ended.exit_code == 0:
+        _settled(environment, before)
+        return
     evidence = sidecar.snapshot(environment.workspace.base_url)
     timeout = environment.run.params.request_timeout_seconds
-    if ended.exit_code != 0:
-        raise diagnose(ended.exit_code, ended.tail, evidence, timeout)
-    # A harness that ends well although a question is open has made up an answer to it.
-    if evidence and (failure := unreachable(evidence, timeout)):
+    lost = evidence and forgotten(before, evidence)
+    raise lost or diagnose(ended.exit_code, ended.tail, evidence, timeout)
+
+
+def _settled(environment: Environment, before: Snapshot) -> Snapshot:
+    """What the adapter counted, if it leaves nothing open.
+
+    A harness that ends well although a question is open has made up an answer to it.
+    """
+    evidence = sidecar.snapshot(environment.workspace.base_url)
+    if evidence is None:
+        raise silent()
+    timeout = environment.run.params.request_timeout_seconds
+    if failure := forgotten(before, evidence) or unreachable(evidence, timeout):
         raise failure
+    return evidence
 
 
 def _scores(environment: Environment, harness: Harness) -> RunResult:

@@ -1,13 +1,13 @@
 """What the pod tells the driver."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import RunSpec
+from proctor_crds.wire import RunSpec, shard_folder
 from proctor_harness.failures import RunError
 from proctor_harness.harnesses.protocol import Workspace
 
@@ -22,6 +22,15 @@ class Environment:
     child: dict[str, str]
     """The environment of the harness's processes."""
 
+    def at(self, repeat: int) -> "Environment":
+        """The same, for one repeat of the evaluation, with a directory of its own."""
+        if self.run.repeats == 1:
+            return self
+        folder = self.workspace.output_dir / f"repeat-{repeat}"
+        folder.mkdir()
+        workspace = replace(self.workspace, output_dir=folder)
+        return replace(self, run=self.run.at(repeat), workspace=workspace)
+
 
 def parse(environ: Mapping[str, str]) -> Environment:
     """Read the environment; a `RUN_SPEC` that is wrong is the user's to correct."""
@@ -30,6 +39,10 @@ def parse(environ: Mapping[str, str]) -> Environment:
     except ValidationError as error:
         raise RunError(Reason.PARAMETER_INVALID, _explain(error)) from error
     artifacts = Path(environ["MOUNT_ARTIFACTS"])
+    if run.shards > 1:
+        run = run.model_copy(update={"shard": int(environ["SHARD_INDEX"])})
+        artifacts = shard_folder(artifacts, run.shard)
+        artifacts.mkdir(parents=True, exist_ok=True)
     datasets = environ.get("MOUNT_DATASETS")
     workspace = Workspace(
         base_url=environ["BASE_URL"].rstrip("/"),

@@ -3,7 +3,7 @@
 import re
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE, Failure
+from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE, Failure, RunResult
 from proctor_harness.adapter.progress import Snapshot
 
 EXIT_FAILED = 1
@@ -12,7 +12,10 @@ EXCERPT_CHARACTERS = 1000
 EXIT_CODES: dict[str, int] = {
     Reason.UNKNOWN_TASK: EXIT_REJECTED,
     Reason.PARAMETER_INVALID: EXIT_REJECTED,
+    Reason.PREFLIGHT_FAILED: EXIT_REJECTED,
     Reason.TARGET_UNREACHABLE: EXIT_RETRYABLE,
+    Reason.TARGET_REFUSED: EXIT_REJECTED,
+    Reason.INTERCEPTOR_FAILED: EXIT_FAILED,
     Reason.HARNESS_FAILED: EXIT_FAILED,
     # The harness ended well: asked again, it would evaluate nothing again.
     Reason.UNSCORED: EXIT_REJECTED,
@@ -51,7 +54,7 @@ def unreachable(evidence: Snapshot, timeout_seconds: float) -> RunError | None:
     """Find questions that a failure left open: no score may stand on them."""
     if count := evidence.unanswered.adapter:
         message = f"the adapter failed {count} requests; last: {evidence.last_error}"
-        return RunError(Reason.HARNESS_FAILED, message)
+        return RunError(Reason.INTERCEPTOR_FAILED, message)
     if count := evidence.unanswered.unavailable:
         message = f"{count} requests have no answer after all retries; last: {evidence.last_error}"
         return RunError(Reason.TARGET_UNREACHABLE, message)
@@ -63,6 +66,34 @@ def unreachable(evidence: Snapshot, timeout_seconds: float) -> RunError | None:
         )
         return RunError(Reason.TARGET_UNREACHABLE, message)
     return None
+
+
+def silent() -> RunError:
+    """Nobody tells what became of the requests: a harness may have made up answers."""
+    return RunError(Reason.TARGET_UNREACHABLE, "the adapter does not answer")
+
+
+def forgotten(before: Snapshot, evidence: Snapshot) -> RunError | None:
+    """Find that the adapter does not know what became of all requests.
+
+    Tried again this costs little, for what was answered is stored.
+    """
+    if evidence.process == before.process:
+        return None
+    message = "the adapter was started anew while the harness ran: what it missed is unknown"
+    return RunError(Reason.TARGET_UNREACHABLE, message)
+
+
+def refused(evidence: Snapshot, result: RunResult) -> RunError | None:
+    """Find questions that the target refused and of which the scores do not tell."""
+    count = evidence.unanswered.rejected
+    if count <= sum(record.errors or 0 for record in result.results):
+        return None
+    message = (
+        f"the target refused {count} questions, and the harness took them for answered wrong;"
+        f" last: {evidence.last_error}"
+    )
+    return RunError(Reason.TARGET_REFUSED, message)
 
 
 def last_words(output: str) -> str:

@@ -1,14 +1,18 @@
-"""The driver's view of the adapter: its ``/progress``."""
+"""The driver's view of the adapter: its ``/progress`` and ``/target``."""
 
 import http.client
 import json
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from proctor_crds.base import Model
 from proctor_harness.adapter.progress import Snapshot
+from proctor_harness.adapter.target_page import TargetSeen
 
 TIMEOUT_SECONDS = 5.0
+M = TypeVar("M", bound=Model)
 
 
 def announce(base_url: str, total: int) -> None:
@@ -21,12 +25,21 @@ def snapshot(base_url: str) -> Snapshot | None:
     return _progress(base_url, "GET", None)
 
 
+def target(base_url: str) -> TargetSeen | None:
+    """Ask what the target says of itself; nothing if it takes its time."""
+    return _page(TargetSeen, base_url, "GET", "/target", None)
+
+
 def _progress(base_url: str, method: str, body: str | None) -> Snapshot | None:
+    return _page(Snapshot, base_url, method, "/progress", body)
+
+
+def _page(model: type[M], base_url: str, method: str, path: str, body: str | None) -> M | None:
     address = urlsplit(base_url)
     connection = http.client.HTTPConnection(address.netloc, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request(method, "/progress", body)
-        return Snapshot.model_validate_json(connection.getresponse().read())
+        connection.request(method, path, body)
+        return model.model_validate_json(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValidationError):
         return None
     finally:

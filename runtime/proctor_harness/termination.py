@@ -1,10 +1,13 @@
 """The pod's last words: a `RunResult` or a `Failure`, within what the kubelet keeps."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from pathlib import Path
 
 from proctor_crds.base import Model
 from proctor_crds.wire import TERMINATION_LIMIT, RunResult
+
+Shortened = Callable[[int], RunResult]
 
 
 def write(path: Path, message: Model) -> None:
@@ -18,17 +21,22 @@ def encode(message: Model) -> str:
 
 
 def fitted(result: RunResult, limit: int = TERMINATION_LIMIT) -> RunResult:
-    """Drop trailing records until the message fits."""
+    """Drop trailing records until the message fits; of what is unscored, a quarter's room."""
     if _size(result) <= limit:
         return result
-    lengths = range(len(result.results))
-    # The first length that is too long; the empty result always fits.
-    fits = bisect_right(lengths, limit, key=lambda length: _size(_first(result, length)))
-    return _first(result, fits - 1)
+    parts = _most(len(result.unscored), limit // 4, lambda count: _first(result, 0, count))
+    count = _most(len(result.results), limit, lambda count: _first(result, count, parts))
+    return _first(result, count, parts)
 
 
-def _first(result: RunResult, length: int) -> RunResult:
-    return RunResult(results=result.results[:length], truncated=True, requests=result.requests)
+def _most(length: int, limit: int, shortened: Shortened) -> int:
+    """The longest beginning that fits; nothing always does."""
+    return bisect_right(range(1, length + 1), limit, key=lambda count: _size(shortened(count)))
+
+
+def _first(result: RunResult, records: int, parts: int) -> RunResult:
+    kept = {"results": result.results[:records], "unscored": result.unscored[:parts]}
+    return result.model_copy(update=kept | {"truncated": True})
 
 
 def _size(result: RunResult) -> int:

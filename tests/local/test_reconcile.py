@@ -94,6 +94,26 @@ async def test_wrong_input_fails_at_once(world: World, reason: str) -> None:
     assert words == "lm-eval: the words"
 
 
+async def test_a_wrong_chain_of_the_adapter_fails_the_run_and_leaves_no_pod(world: World) -> None:
+    await world.cluster.apply(deployment())
+    await world.cluster.apply(run(adapter={"interceptors": [{"name": "system_mesage"}]}))
+    words = await world.condition(ER, "Succeeded", "False", "ParameterInvalid")
+    assert "adapter: interceptors.0.name='system_mesage'" in words
+    assert "did you mean system_message" in words
+
+    async def nothing() -> bool:
+        labels = {"proctor.dev/run": "arithmetic"}
+        pods = await world.cluster.list("v1", "Pod", "default", labels)
+        return not pods and not await world.jobs()
+
+    await eventually(nothing)
+    await world.cluster.apply(run(adapter={"interceptors": [{"name": "system_message"}]}))
+    await world.condition(ER, "Succeeded", "False", "ParameterInvalid")
+    good = {"interceptors": [{"name": "system_message", "config": {"system_message": "Hi $(A)"}}]}
+    await world.cluster.apply(run(adapter=good))
+    await world.condition(ER, "Succeeded", "True", "AllScored")
+
+
 async def test_a_crash_is_retried_and_then_told(world: World) -> None:
     message = json.dumps({"reason": "HarnessFailed", "message": "ZeroDivisionError"})
     await world.cluster.apply(deployment())

@@ -106,8 +106,13 @@ def _job(spec: Manifest) -> Iterator[str]:
         )
     if "podFailurePolicy" in spec and restart != "Never":
         yield "spec.template.spec.restartPolicy: must be Never when podFailurePolicy is given"
-    if spec.get("completionMode", "NonIndexed") != "NonIndexed":
-        yield "spec.completionMode: Unsupported value: the local cluster runs NonIndexed only"
+    if spec.get("completionMode", "NonIndexed") not in ("NonIndexed", "Indexed"):
+        yield 'spec.completionMode: Unsupported value: supported values: "Indexed", "NonIndexed"'
+    if spec.get("completionMode") == "Indexed" and "completions" not in spec:
+        yield "spec.completions: Required value: when completion mode is Indexed"
+    for field in ("backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"):
+        if field in spec:
+            yield f"spec.{field}: Forbidden: the local cluster does not know it"
 
 
 def _service(spec: Manifest) -> Iterator[str]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from time import monotonic
 
 from proctor_cli.local.controller import Queue
+from proctor_cli.local.job_index import INDEX, is_indexed, missing
 from proctor_cli.local.job_status import End, counted, end, job_status, seconds_left
 from proctor_cli.local.objects import (
     Change,
@@ -84,12 +85,13 @@ class JobController:
                 self._untrack(pod)  # it did not fail: we end it
             self._delete(living)
             return None
-        missing = spec.get("completions", 1) - status.get("succeeded", 0)
-        room = min(spec.get("parallelism", 1), missing) - len(living)
+        left = spec.get("completions", 1) - status.get("succeeded", 0)
+        room = min(spec.get("parallelism", 1), left) - len(living)
         wait = self._seconds_to_wait(job) if room > 0 else None
         if not wait:
-            for _ in range(room):
-                self._store.create(_pod(job))
+            indexes = missing(job, living)[:room] if is_indexed(job) else [None] * room
+            for index in indexes:
+                self._store.create(_pod(job, index))
         return min(filter(None, (wait, seconds_left(job, self._now()))), default=None)
 
     def _seconds_to_wait(self, job: Manifest) -> float:
@@ -141,7 +143,7 @@ def _finished(pod: Manifest) -> bool:
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
-def _pod(job: Manifest) -> Manifest:
+def _pod(job: Manifest, index: int | None) -> Manifest:
     meta, template = job["metadata"], job["spec"]["template"]
     own = template.get("metadata", {})
     labels = {
@@ -150,14 +152,16 @@ def _pod(job: Manifest) -> Manifest:
         "controller-uid": uid(job),
         "job-name": meta["name"],
     }
+    at = {} if index is None else {INDEX: str(index)}
+    prefix = meta["name"] if index is None else f"{meta['name']}-{index}"
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": f"{meta['name']}-{random_suffix()}",
+            "name": f"{prefix}-{random_suffix()}",
             "namespace": meta["namespace"],
-            "labels": {**own.get("labels", {}), **labels},
-            "annotations": own.get("annotations", {}),
+            "labels": {**own.get("labels", {}), **labels, **at},
+            "annotations": {**own.get("annotations", {}), **at},
             "ownerReferences": [controller_ref(job)],
             "finalizers": [TRACKED],
         },

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from proctor_cli.local.job_index import completed, completed_text, index_of
 from proctor_cli.local.job_policy import verdict
 from proctor_cli.local.objects import (
     condition,
@@ -30,6 +31,9 @@ def counted(job: Manifest, finished: list[Manifest]) -> Manifest:
     for pod in finished:
         if pod["status"]["phase"] == "Succeeded":
             status["succeeded"] = status.get("succeeded", 0) + 1
+            if (index := index_of(pod)) is not None:
+                indexes = completed(status) | {index}
+                status["completedIndexes"] = completed_text(indexes)
         elif verdict(job, pod).action != "Ignore":
             status["failed"] = status.get("failed", 0) + 1
     return status

@@ -1,5 +1,10 @@
-"""One evaluation of an EvaluationRun: a Job of the harness with the adapter as native sidecar."""
+"""One evaluation of an EvaluationRun: a Job of the harness with the adapter as native sidecar.
 
+Where several pods share its questions, an Indexed Job comes first, each of whose pods asks its
+share and keeps the answers; the Job that scores begins with all of them (docs/adr/0019).
+"""
+
+import json
 from dataclasses import dataclass
 
 from proctor_crds.common import SecretKeyRef
@@ -7,6 +12,7 @@ from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
+    NAME_LIMIT,
     child,
     digest,
     hashed_name,
@@ -19,6 +25,8 @@ from proctor_operator.settings import Settings
 
 Run = Resource[EvaluationRunSpec]
 
+DIGITS = len("-999")
+"""Of a shard's index, after the name of its Job."""
 ADAPTER_PORTS = {"adapter": 9100}
 HARNESS = "harness"
 ADAPTER = "adapter"
@@ -26,7 +34,9 @@ ARTIFACTS = "artifacts"
 DATASETS = "datasets"
 TARGET_ANNOTATION = "proctor.dev/target"
 ASKED_ANNOTATION = "proctor.dev/asked"
-IMMUTABLE = ("completions", "podFailurePolicy", "template")
+INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
+INDEXED = "Indexed"
+IMMUTABLE = ("completions", "completionMode", "podFailurePolicy", "template")
 """Fields of a Job's spec that this builder sets and the apiserver keeps as they were made."""
 
 
@@ -38,6 +48,8 @@ class Upstream:
     model: str
     identity: str = ""
     """Stands for all of the target that scores depend on: another identity, another Job."""
+    uid: str = ""
+    """The target's own, where it is an object: one that is made anew may be another model."""
     context_length: int | None = None
     api_key: SecretKeyRef | None = None
 
@@ -47,19 +59,49 @@ def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settin
 
     So is the run's uid: a run that is applied anew need not wait until the Job of before is gone.
     """
-    template = pod_template(owner, evaluation, upstream, settings)
-    fixed = {
-        "completions": 1,
-        "parallelism": 1,
+    spec = spec_of(owner, 1, pod_template(owner, evaluation, upstream, settings, Part()))
+    name = hashed_name(f"{owner.name}-{evaluation.name}", [owner.uid, spec])
+    return built(owner, evaluation, name, spec, asked(owner.spec, evaluation, upstream))
+
+
+def shards_job(
+    owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings
+) -> Manifest:
+    """The Job whose pods ask the questions of an evaluation that is sharded."""
+    part = Part(evaluation.shards)
+    template = pod_template(owner, evaluation, upstream, settings, part)
+    spec = spec_of(owner, evaluation.shards, template) | {"completionMode": INDEXED}
+    # Shorter, for a pod's host name is the Job's with the index.
+    limit = NAME_LIMIT - DIGITS
+    name = hashed_name(f"{owner.name}-{evaluation.name}-shards", [owner.uid, spec], limit)
+    purpose = digest([asked(owner.spec, evaluation, upstream), "shards"])
+    return built(owner, evaluation, name, spec, purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of an evaluation a pod is for: a share of its questions, or its scores."""
+
+    shards: int = 1
+
+
+def spec_of(owner: Run, completions: int, template: Manifest) -> Manifest:
+    """What a Job's name stands for."""
+    return {
+        "completions": completions,
+        "parallelism": completions,
         "backoffLimit": owner.spec.retry.limit,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": FAILURE_POLICY,
         "template": template,
     }
-    name = hashed_name(f"{owner.name}-{evaluation.name}", [owner.uid, fixed])
-    result = child(owner, "batch/v1", "Job", name, spec=fixed | {"suspend": owner.spec.suspend})
+
+
+def built(owner: Run, evaluation: Evaluation, name: str, spec: Manifest, purpose: str) -> Manifest:
+    """A Job; `purpose` stands for what is asked of it."""
+    result = child(owner, "batch/v1", "Job", name, spec=spec | {"suspend": owner.spec.suspend})
     result["metadata"]["labels"] |= {EVALUATION_LABEL: evaluation.name}
-    result["metadata"]["annotations"] = {ASKED_ANNOTATION: asked(owner.spec, evaluation, upstream)}
+    result["metadata"]["annotations"] = {ASKED_ANNOTATION: purpose}
     return result
 
 
@@ -68,7 +110,7 @@ def asked(spec: EvaluationRunSpec, evaluation: Evaluation, upstream: Upstream) -
 
     Not for the operator's version and images: an upgrade is no reason to start anew.
     """
-    of_run = spec.model_dump(include={"artifacts", "retry"}, exclude_defaults=True)
+    of_run = spec.model_dump(include={"artifacts", "retry", "adapter"}, exclude_defaults=True)
     key = upstream.api_key.model_dump() if upstream.api_key else None
     target = [upstream.url, upstream.model, upstream.identity, upstream.context_length, key]
     return digest([of_run, evaluation.model_dump(exclude_defaults=True), target])
@@ -91,14 +133,14 @@ FAILURE_POLICY: Manifest = {
 
 
 def pod_template(
-    owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings
+    owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings, part: Part
 ) -> Manifest:
     """Harness and adapter, the artifacts between them."""
     image = settings.harness_images[evaluation.harness]
     spec = pod_spec(
-        [harness(owner, evaluation, upstream, image)],
+        [harness(owner, evaluation, upstream, image, part)],
         volumes(owner.spec, evaluation),
-        initContainers=[adapter(owner, evaluation, upstream, image)],
+        initContainers=[adapter(owner, evaluation, upstream, image, part)],
         restartPolicy="Never",
         terminationGracePeriodSeconds=15,
     )
@@ -144,7 +186,9 @@ def datasets_mount(evaluation: Evaluation) -> list[Manifest]:
     return [mount | ({"subPath": path} if path else {})]
 
 
-def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> Manifest:
+def harness(
+    owner: Run, evaluation: Evaluation, upstream: Upstream, image: str, part: Part
+) -> Manifest:
     """The container that asks; it has no key, no token, and no way but the adapter."""
     spec = RunSpec(
         harness=evaluation.harness,
@@ -152,12 +196,12 @@ def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         model=upstream.model,
         endpoint_type=evaluation.endpoint_type,
         context_length=upstream.context_length,
+        shards=part.shards,
+        repeats=evaluation.repeats,
         params=evaluation.params,
     )
-    env = {
-        "BASE_URL": "http://127.0.0.1:$(PORT_ADAPTER)/v1",
-        "RUN_SPEC": escaped(spec.model_dump_json(by_alias=True, exclude_none=True)),
-    }
+    told = spec.model_dump_json(by_alias=True, exclude_none=True, exclude={"repeat", "shard"})
+    env = {"BASE_URL": "http://127.0.0.1:$(PORT_ADAPTER)/v1", "RUN_SPEC": escaped(told)}
     return container(
         HARNESS,
         image,
@@ -165,7 +209,7 @@ def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         ports={},
         peer_ports=ADAPTER_PORTS,
         mounts=[artifacts_mount(owner, evaluation), *datasets_mount(evaluation)],
-        env=literals(env),
+        env=[*literals(env), *index_environment(part)],
         resources=harness_resources(evaluation),
     )
 
@@ -177,19 +221,29 @@ def harness_resources(evaluation: Evaluation) -> Manifest:
     return {"requests": {"cpu": "100m", "memory": "512Mi"}}
 
 
-def adapter(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> Manifest:
+def index_environment(part: Part) -> list[Manifest]:
+    """Which share a pod asks."""
+    if part.shards == 1:
+        return []
+    field = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{INDEX_ANNOTATION}']"}
+    return [{"name": "SHARD_INDEX", "valueFrom": {"fieldRef": field}}]
+
+
+def adapter(
+    owner: Run, evaluation: Evaluation, upstream: Upstream, image: str, part: Part
+) -> Manifest:
     """The native sidecar that forwards requests, counts them, and alone holds the key."""
-    env: list[Manifest] = literals({"UPSTREAM_URL": escaped(upstream.url)})
-    if upstream.api_key:
-        key = upstream.api_key.model_dump()
-        env = [*env, {"name": "API_KEY", "valueFrom": {"secretKeyRef": key}}]
     return container(
         ADAPTER,
         image,
         ["python", "-m", "proctor_harness.adapter"],
         ports=ADAPTER_PORTS,
         mounts=[artifacts_mount(owner, evaluation)],
-        env=env,
+        env=[
+            *adapter_environment(owner, upstream),
+            *shards_environment(evaluation, part),
+            *index_environment(part),
+        ],
         restartPolicy="Always",
         startupProbe={
             "httpGet": {"path": "/healthz", "port": "adapter"},
@@ -198,3 +252,34 @@ def adapter(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         },
         resources={"requests": {"cpu": "50m", "memory": "128Mi"}},
     )
+
+
+def adapter_environment(owner: Run, upstream: Upstream) -> list[Manifest]:
+    """What the adapter's settings.py reads (docs/adapter.md)."""
+    told = {"UPSTREAM_URL": upstream.url, "MODEL_IDENTITY": model_identity(owner, upstream)}
+    if owner.spec.adapter is not None:
+        told["ADAPTER_CONFIG"] = json.dumps(owner.spec.adapter, sort_keys=True)
+    env = literals({name: escaped(value) for name, value in told.items()})
+    session = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.uid"}}
+    env.append({"name": "SESSION", "valueFrom": session})
+    if upstream.api_key:
+        key = {"secretKeyRef": upstream.api_key.model_dump()}
+        env.append({"name": "API_KEY", "valueFrom": key})
+    return env
+
+
+def shards_environment(evaluation: Evaluation, part: Part) -> list[Manifest]:
+    """Whose answers the pod that scores begins with."""
+    others = evaluation.shards > 1 and part.shards == 1
+    return literals({"SHARDS": str(evaluation.shards)}) if others else []
+
+
+def model_identity(owner: Run, upstream: Upstream) -> str:
+    """Whose answers stored ones are: this run's, of this target.
+
+    A pod that replaces another has the same, and resumes; a run that is applied anew asks anew, and
+    so does one whose deployment was made anew. What is asked is no part of it: of a run that was
+    changed, the questions that stayed the same keep their answers.
+    """
+    target = [upstream.url, upstream.model, upstream.identity, upstream.uid]
+    return digest([owner.uid, target])

@@ -29,10 +29,10 @@ def bounded(name: str, limit: int = NAME_LIMIT) -> str:
     return f"{name[: limit - len(suffix) - 1].rstrip('-.')}-{suffix}"
 
 
-def hashed_name(prefix: str, content: Any) -> str:
+def hashed_name(prefix: str, content: Any, limit: int = NAME_LIMIT) -> str:
     """A name for a child that must be made anew whenever `content` changes."""
     suffix = digest(content)
-    return f"{bounded(prefix, NAME_LIMIT - len(suffix) - 1)}-{suffix}"
+    return f"{bounded(prefix, limit - len(suffix) - 1)}-{suffix}"
 
 
 def owner_labels(owner: Resource[Any]) -> dict[str, str]:

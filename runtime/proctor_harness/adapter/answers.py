@@ -7,7 +7,7 @@ of slots, about 150 bytes an answer; docs/adr/0012-an-answer-log.md has the alte
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,6 +115,23 @@ class Answers:
 
     def _place(self, slot: Slot, position: int, length: int) -> None:
         self._places[slot.packed] = position << 32 | length
+
+
+def gather(path: Path, others: Sequence[Path]) -> None:
+    """Add to a log the answers of others that it lacks; one that is interrupted is begun again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    known = {line.slot for line in lines(path) if line.answered}
+    with path.open("ab") as whole:
+        # Should the last line be half written.
+        whole.write(b"\n")
+        for other in filter(Path.exists, others):
+            with other.open("rb") as part:
+                for line in lines(other):
+                    if line.answered and line.slot not in known:
+                        known.add(line.slot)
+                        part.seek(line.position)
+                        whole.write(part.read(line.length) + b"\n")
 
 
 def lines(path: Path) -> Iterator[Line]:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from pydantic import ValidationError
 
+from proctor_harness.adapter import target_page
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.item_log import ItemLog
 from proctor_harness.adapter.messages import (
@@ -34,16 +35,21 @@ class Adapter:
         upstream: Endpoint,
         item_log: ItemLog,
         finish: Callable[[], Awaitable[None]],
+        *,
+        keyed: bool = False,
     ) -> None:
         self._progress = Progress()
         self._metrics = Metrics()
         observer = Observer([self._progress.record, self._metrics.record, item_log.record])
         self._forward = compose([observer, *interceptors], upstream)
         self._finish = finish
+        self._upstream = upstream
+        self._keyed = keyed
         self._pages: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._healthz,
             ("GET", "/progress"): self._show_progress,
             ("POST", "/progress"): self._announce,
+            ("GET", "/target"): self._look_at_target,
             ("GET", "/metrics"): self._show_metrics,
             ("POST", "/adapterserver/run-post-hook"): self._run_post_hook,
         }
@@ -67,6 +73,10 @@ class Adapter:
             return error_response(HTTPStatus.BAD_REQUEST, "invalid_request_error", str(error))
         self._progress.total = announcement.total
         return await self._show_progress(request)
+
+    async def _look_at_target(self, _: Request) -> Response:
+        seen = await target_page.look(self._upstream, keyed=self._keyed)
+        return _page("application/json", seen.model_dump_json(by_alias=True).encode())
 
     async def _show_metrics(self, _: Request) -> Response:
         content = self._metrics.exposition(self._progress.snapshot()).encode()

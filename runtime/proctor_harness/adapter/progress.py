@@ -4,12 +4,14 @@ A harness retries. So a failed request is evidence only while the same question 
 digest of the body) has not been answered by a later attempt.
 """
 
+import uuid
 from collections import Counter
 from enum import StrEnum
 
 from pydantic import Field
 
 from proctor_crds.base import Model
+from proctor_crds.results import Flagged
 from proctor_harness.adapter.flags import Flag
 from proctor_harness.adapter.messages import Origin
 from proctor_harness.adapter.traffic import ABANDONED, Exchange
@@ -23,7 +25,9 @@ class Trouble(StrEnum):
     UNAVAILABLE = "unavailable"
     """The target is unreachable, overloaded or broken (5xx, 429): its surroundings failed."""
     REJECTED = "rejected"
-    """The target refused the question (other 4xx): asking again does not help."""
+    """The target refused a question (other 4xx): asking again does not help."""
+    REFUSED = "refused"
+    """An interceptor refused it by its rule, such as a budget of turns."""
     ABANDONED = "abandoned"
     """The harness left before the answer: it timed out, or it crashed."""
     ADAPTER = "adapter"
@@ -35,21 +39,16 @@ class Unanswered(Model):
 
     unavailable: int = 0
     rejected: int = 0
+    refused: int = 0
     abandoned: int = 0
     adapter: int = 0
-
-
-class Flagged(Model):
-    """Items that were answered, and whose answers a harness is likely to misjudge."""
-
-    reasoning_only: int = 0
-    empty: int = 0
-    truncated: int = 0
 
 
 class Snapshot(Model):
     """The adapter's ``/progress``."""
 
+    process: str = ""
+    """Which process counted: one that is started anew does not know what became of the others'."""
     done: int = 0
     """Items answered."""
     total: int | None = None
@@ -75,7 +74,7 @@ def trouble(status: int, origin: Origin = Origin.TARGET) -> Trouble:
     if status == ABANDONED:
         return Trouble.ABANDONED
     if origin is Origin.ADAPTER:
-        return Trouble.ADAPTER if status >= 500 else Trouble.REJECTED
+        return Trouble.ADAPTER if status >= 500 else Trouble.REFUSED
     if status >= 500 or status in RETRYABLE_CLIENT_ERRORS:
         return Trouble.UNAVAILABLE
     return Trouble.REJECTED
@@ -85,6 +84,7 @@ class Progress:
     """The running count."""
 
     def __init__(self) -> None:
+        self._process = uuid.uuid4().hex
         self.total: int | None = None
         self._done = 0
         self._cached = 0
@@ -104,7 +104,9 @@ class Progress:
             return
         self._failed += 1
         kind = trouble(exchange.status, exchange.origin)
-        self._unanswered[question] = (kind, exchange.seconds)
+        # Many servers lack the pages that clients look for first; those carry no item.
+        if exchange.items or kind is not Trouble.REJECTED:
+            self._unanswered[question] = (kind, exchange.seconds)
         # A crashing harness drops its other requests: that must not hide why it crashed.
         if exchange.status != ABANDONED or self._last_error is None:
             where = f"{exchange.method} {exchange.target}: HTTP {exchange.status}"
@@ -115,6 +117,7 @@ class Progress:
         kinds = [kind for kind, _ in self._unanswered.values()]
         abandoned = [s for kind, s in self._unanswered.values() if kind is Trouble.ABANDONED]
         return Snapshot(
+            process=self._process,
             # A long document of a rolling task takes more requests than the estimate says.
             done=self._done if self.total is None else min(self._done, self.total),
             total=self.total,

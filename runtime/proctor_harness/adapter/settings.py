@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from proctor_crds.wire import shard_folder
 from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError
 from proctor_harness.adapter.http.pool import Server
 from proctor_harness.adapter.interceptors import endpoint
@@ -21,6 +22,8 @@ class Settings:
     bind_address: str
     port: int
     artifacts: Path
+    shards: tuple[Path, ...]
+    """Artifacts of the pods whose answers are there to begin with."""
     url: str
     """The target; empty if the configuration must name it."""
     api_key: str | None
@@ -35,16 +38,19 @@ class Settings:
 
 def settings(environ: Mapping[str, str]) -> Settings:
     """Parse the environment; raises ConfigurationError."""
+    mounted = Path(environ["MOUNT_ARTIFACTS"])
+    artifacts = own_folder(environ, mounted)
     url, identity = environ.get("UPSTREAM_URL", ""), environ.get("MODEL_IDENTITY")
     text = environ.get("ADAPTER_CONFIG")
     # Stored answers are given again only where it is known whose they are: an address may be
     # another model's tomorrow. Whoever configures the cache is taken to know.
     found = document(text) if text else {"use_caching": identity is not None}
-    config = load(found, environ["MOUNT_ARTIFACTS"])
+    config = load(found, str(artifacts))
     return Settings(
         bind_address=environ.get("BIND_ADDRESS", "127.0.0.1"),
         port=number(environ, "PORT_ADAPTER", 9100),
-        artifacts=Path(environ["MOUNT_ARTIFACTS"]),
+        artifacts=artifacts,
+        shards=tuple(shard_folder(mounted, n) for n in range(number(environ, "SHARDS", 0))),
         url=url,
         api_key=environ.get("API_KEY") or None,
         timeout_seconds=float(environ.get("UPSTREAM_TIMEOUT_SECONDS", TIMEOUT_SECONDS)),
@@ -53,6 +59,13 @@ def settings(environ: Mapping[str, str]) -> Settings:
         repeat=number(environ, "REPEAT_INDEX", 0),
         config=resuming(config) if identity else config,
     )
+
+
+def own_folder(environ: Mapping[str, str], mounted: Path) -> Path:
+    """Where this pod writes; raises ConfigurationError."""
+    if "SHARD_INDEX" not in environ:
+        return mounted
+    return shard_folder(mounted, number(environ, "SHARD_INDEX", 0))
 
 
 def number(environ: Mapping[str, str], name: str, default: int) -> int:

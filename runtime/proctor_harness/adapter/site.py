@@ -42,6 +42,8 @@ class Site:
     disk: Disk
     figures: Figures
     fetch: Fetch
+    shards: tuple[Path, ...] = ()
+    """Artifacts of the pods whose answers are there to begin with."""
     unseen: Json = None
     """Configuration that changes requests otherwise than in the body that ``caching`` sees."""
     finishers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from proctor_crds.wire import RunResult, RunSpec
-from proctor_harness.harnesses import parameters
+from proctor_harness.harnesses import lm_eval_items, parameters
 from proctor_harness.harnesses.lm_eval_report import newest_report, records
 from proctor_harness.harnesses.protocol import Problem, Workspace
 
@@ -39,16 +39,17 @@ def preflight(run: RunSpec, workspace: Workspace) -> list[str]:
         argv += ["--include-path", str(workspace.datasets)]
     if run.params.limit_samples is not None:
         argv += ["--limit", str(run.params.limit_samples)]
+    argv += ["--shard", str(run.shard), "--shards", str(run.shards)] if run.shards > 1 else []
     return [*argv, "--endpoint-type", run.endpoint_type, "--", *run.tasks]
 
 
 def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
     """Evaluate, logging every sample."""
     chat = run.endpoint_type == "chat"
-    argv = [sys.executable, "-m", "lm_eval", "run"]
+    argv = [*_program(run), "run"]
     argv += ["--model", "local-chat-completions" if chat else "local-completions"]
     argv += ["--model_args", _json(_chat(run, workspace) if chat else _completions(run, workspace))]
-    argv += ["--tasks", *run.tasks, "--seed", str(run.seed)]
+    argv += ["--tasks", *run.tasks, "--seed", str(run.first_seed)]
     argv += ["--output_path", str(workspace.output_dir), "--log_samples"]
     if workspace.datasets:
         argv += ["--include_path", str(workspace.datasets)]
@@ -58,8 +59,17 @@ def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
 
 
 def parse(_run: RunSpec, output_dir: Path) -> RunResult:
-    """Read the newest report."""
-    return RunResult(results=records(newest_report(output_dir)))
+    """Read the newest report, and the intervals from its samples."""
+    report = newest_report(output_dir)
+    items = lm_eval_items.read(output_dir)
+    return RunResult(results=lm_eval_items.with_intervals(records(report), report, items))
+
+
+def _program(run: RunSpec) -> list[str]:
+    if run.shards == 1:
+        return [sys.executable, "-m", "lm_eval"]
+    module = "proctor_harness.harnesses.lm_eval_share"
+    return [sys.executable, "-m", module, str(run.shard), str(run.shards)]
 
 
 def _options(run: RunSpec) -> list[str]:

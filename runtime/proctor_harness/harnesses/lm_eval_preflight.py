@@ -6,10 +6,10 @@ The only code of Proctor that imports lm-eval, and only its public task manager.
 import argparse
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lm_eval.tasks import TaskManager
 
@@ -21,15 +21,26 @@ from proctor_harness.harnesses.protocol import PREFLIGHT_FILE, PreflightReport
 def main() -> None:
     """Write the report; its `failure` is an answer, not an error."""
     arguments = _arguments()
-    report = inspect(
-        arguments.tasks, arguments.include_path, arguments.limit, arguments.endpoint_type
-    )
+    asked = Asked(arguments.limit, arguments.shard, arguments.shards)
+    report = inspect(arguments.tasks, arguments.include_path, asked, arguments.endpoint_type)
     content = report.model_dump_json(by_alias=True, exclude_none=True)
     (arguments.output_dir / PREFLIGHT_FILE).write_text(content, encoding="utf-8")
 
 
+class Asked(NamedTuple):
+    """Which samples of each task are asked."""
+
+    limit: int | None = None
+    shard: int = 0
+    shards: int = 1
+
+    def of(self, samples: Iterable[Any]) -> Iterator[Any]:
+        """Those of the samples."""
+        return islice(islice(samples, self.limit), self.shard, None, self.shards)
+
+
 def inspect(
-    names: list[str], include_path: str | None, limit: int | None, endpoint_type: str
+    names: list[str], include_path: str | None, asked: Asked, endpoint_type: str
 ) -> PreflightReport:
     """Look for the tasks, load them, and count what they will ask."""
     manager = find(names, include_path)
@@ -37,7 +48,7 @@ def inspect(
         return PreflightReport(failure=unknown_tasks(unknown))
     try:
         tasks = manager.load(manager.match_tasks(names))["tasks"]
-        total = sum(requests(task, limit) for task in tasks.values())
+        total = sum(requests(task, asked) for task in tasks.values())
     except Exception as error:
         # A task is anybody's code. The run will hit the same wall and report it; a count is not
         # worth a failure of its own.
@@ -88,9 +99,9 @@ def needs_logprobs(task: Any) -> str | None:
     return None if task.OUTPUT_TYPE == "generate_until" else str(task.task_name)
 
 
-def requests(task: Any, limit: int | None) -> int:
+def requests(task: Any, asked: Asked) -> int:
     """Count the requests of a task without building its prompts."""
-    docs = islice(task.eval_docs, limit)
+    docs = asked.of(task.eval_docs)
     repeats = int(task.config.repeats or 1)
     return repeats * sum(_choices(task, docs))
 
@@ -109,6 +120,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output-dir", type=Path, required=True)
     parser.add_argument("--include-path")
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--endpoint-type", default="completions")
     parser.add_argument("tasks", nargs="+")
     return parser.parse_args()

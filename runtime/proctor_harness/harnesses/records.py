@@ -4,21 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+from proctor_crds.intervals import wilson
 from proctor_crds.results import ResultRecord
-
-Z95 = 1.959963984540054
-"""Of the standard normal distribution, the 97.5 % quantile."""
-
-
-def wilson(successes: float, n: float) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Wilson 1927), which holds at 0, at 1 and for few samples.
-
-    `successes` may be a sum of scores between 0 and 1: the interval is then wider than need be.
-    """
-    p, z = successes / n, Z95
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,22 @@ async def test_a_job_succeeds(subject: Subject) -> None:
     assert (ended["exitCode"], ended["reason"], ended["message"]) == (0, "Completed", "42")
 
 
+async def test_each_index_of_an_indexed_job_succeeds_once(subject: Subject) -> None:
+    field = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+    index = {"name": "INDEX", "valueFrom": {"fieldRef": {"fieldPath": field}}}
+    say = "import os; open(os.environ['TERMINATION_MESSAGE_PATH'], 'w').write(os.environ['INDEX'])"
+    main = container(subject.image, say, env=[*MESSAGE_PATH, index])
+    made = job(subject.namespace, main, completions=3, parallelism=2, completionMode="Indexed")
+    await subject.cluster.apply(made)
+    found = await until(subject.cluster, made, holds("Complete"))
+    assert found["status"]["succeeded"] == 3
+    assert found["status"]["completedIndexes"] == "0-2"
+    pods = await pods_of(subject.cluster, subject.namespace)
+    told = {(terminated(pod) or {})["message"]: pod["metadata"]["name"] for pod in pods}
+    assert sorted(told) == ["0", "1", "2"]
+    assert all(name.startswith(f"work-{message}-") for message, name in told.items())
+
+
 async def test_a_job_fails_after_its_retries(subject: Subject) -> None:
     made = job(subject.namespace, container(subject.image, "raise SystemExit(1)"), backoffLimit=1)
     await subject.cluster.apply(made)

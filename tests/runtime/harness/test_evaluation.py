@@ -53,6 +53,10 @@ def test_the_scores_are_those_of_lm_eval(sidecar: AdapterProcess, model: ModelSe
         ("text_ppl", "word_perplexity"),
         ("sum_gen", "exact_match"),
     }
+    intervals = {(r.task, r.metric): (r.ci_low, r.ci_high) for r in result.results}
+    assert intervals["sum_gen", "exact_match"] == ("0.375535", "0.963776")  # Wilson's, of 4 in 5
+    assert None not in intervals["sums", "acc"]
+    assert intervals["text_ppl", "word_perplexity"] == (None, None)
     assert scores["sum_gen", "exact_match,number"] == 0.8  # the last of five is wrong on purpose
     assert sorted(TASKS.iterdir()) == before
 
@@ -62,6 +66,26 @@ def test_the_scores_are_those_of_lm_eval(sidecar: AdapterProcess, model: ModelSe
     assert {headers["authorization"] for headers in model.headers} == {"Bearer sk-secret"}
     sidecar.stop()
     assert sum(line["items"] for line in sidecar.log()) == 24
+
+
+def test_repeats_are_asked_with_seeds_of_their_own_and_told_together(
+    sidecar: AdapterProcess, model: ModelServer
+) -> None:
+    assert evaluate(sidecar, SPEC | {"repeats": 3}) == 0
+    result = RunResult.model_validate_json((sidecar.artifacts / "results.json").read_text())
+    assert {body["seed"] for body in model.seen} == {1234, 1235, 1236}
+    assert sidecar.progress()["done"] == result.requests == 3 * 24
+    found = {(r.task, r.metric): r for r in result.results}
+    generated = found["sum_gen", "exact_match"]
+    assert (generated.value, generated.repeats, generated.n) == ("0.8", 3, 5)
+    assert float(generated.stdev_of_repeats or 1) < 1e-9  # the model is the same each time
+    # Five samples, however often they are asked.
+    assert float(generated.stderr or 0) == pytest.approx(0.2)
+    assert float(found["sum_gen", "exact_match_pass@2"].value) == pytest.approx(0.8)
+    lines = (sidecar.artifacts / "items.jsonl").read_text().splitlines()
+    items = [json.loads(line) for line in lines]
+    assert {item.get("repeat", 0) for item in items} == {0, 1, 2}
+    assert len({item["sample"] for item in items if item["task"] == "sum_mc"}) == 5
 
 
 def test_a_target_that_breaks_half_way_is_not_scored(

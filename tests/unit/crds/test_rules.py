@@ -92,8 +92,11 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
     },
     Datasets: {"datasets: set exactly one": S3, "s3 is not": S3, "http is not": HTTP},
     Evaluation: {
-        "shards other": {"shards": 2},
-        "repeats other": {"repeats": 2},
+        "shards: only lm-eval": {"shards": 2, "harness": "bfcl"},
+        "shards: params.extra.batchSize": {
+            "shards": 2,
+            "params": {"extra": {"batchSize": "4"}},
+        },
         "judgeRef is not": {"judgeRef": {"name": "judge"}},
     },
     GateRule: {
@@ -104,7 +107,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
     Gate: {"gate.confidence": {"confidence": "1"}},
     Artifacts: {"artifacts: set exactly one": S3, "s3 is not": S3},
     EvaluationRunSpec: {
-        "adapter is not": {"adapter": {}},
+        "shards: the pods": {"evaluations": [EVALUATION | {"shards": 2}]},
         "exporters is not": {"exporters": []},
         "offline is not": {"offline": False},
         "reuse is not": {"reuse": "Never"},

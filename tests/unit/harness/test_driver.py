@@ -6,14 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from proctor_crds.results import ResultRecord
-from proctor_crds.wire import RunResult, RunSpec, Unscored
+from proctor_crds.results import Flagged, ResultRecord
+from proctor_crds.wire import HarnessParams, RunResult, RunSpec, Unscored
 from proctor_harness import driver
+from proctor_harness.adapter.progress import Snapshot, Unanswered
+from proctor_harness.adapter.target_page import TargetSeen
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import RunError
 from proctor_harness.harnesses.protocol import (
@@ -43,7 +49,7 @@ class Scripted:
         self.unscored = [Unscored(task=unscored, why="nothing ran")] if unscored else []
 
     def validate(self, run: RunSpec) -> list[Problem]:
-        return []
+        return [Problem("params.topP", "7", "choose less")] if "odd" in run.params.extra else []
 
     def preflight(self, run: RunSpec, workspace: Workspace) -> list[str] | PreflightReport:
         code = f"open({str(workspace.output_dir / 'preflight.json')!r}, 'w').write({self.report!r})"
@@ -58,12 +64,45 @@ class Scripted:
         return RunResult(results=self.results, unscored=self.unscored)
 
 
+@dataclass
+class Adapter:
+    """What stands for the adapter: the counts that it tells, one after the other."""
+
+    url: str = "http://127.0.0.1:9/v1"  # discard: nothing answers there
+    target: TargetSeen = field(default_factory=lambda: TargetSeen(status=404))
+    told: list[Snapshot] = field(default_factory=lambda: [Snapshot(process="a", done=4)])
+
+    def next(self) -> Snapshot:
+        return self.told.pop(0) if len(self.told) > 1 else self.told[0]
+
+
 @pytest.fixture
-def environment(tmp_path: Path) -> Environment:
+def sidecar() -> Iterator[Adapter]:
+    adapter = Adapter()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            said = adapter.target if self.path == "/target" else adapter.next()
+            self.wfile.write(said.model_dump_json(by_alias=True).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        adapter.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        yield adapter
+        server.shutdown()
+
+
+@pytest.fixture
+def environment(tmp_path: Path, sidecar: Adapter) -> Environment:
     environ = {
         "RUN_SPEC": SPEC,
         "MOUNT_ARTIFACTS": str(tmp_path),
-        "BASE_URL": "http://127.0.0.1:9/v1",  # discard: nothing answers there
+        "BASE_URL": sidecar.url,
         "HOME": str(tmp_path / "home"),
     }
     return parse(environ)
@@ -98,7 +137,7 @@ def test_a_part_without_a_score_is_told_beside_the_others(environment: Environme
 def test_commands_run_in_order_until_one_fails(environment: Environment, tmp_path: Path) -> None:
     mark = f"open({str(tmp_path / 'order')!r}, 'a').write(%r)"
     steps = [mark % "1", mark % "2" + "; raise SystemExit(3)", mark % "3"]
-    assert failure(environment, Scripted(*steps))[0] == "TargetUnreachable"
+    assert failure(environment, Scripted(*steps))[0] == "HarnessFailed"
     assert (tmp_path / "order").read_text() == "12"
 
 
@@ -111,10 +150,76 @@ def test_a_preflight_failure_ends_the_run(environment: Environment) -> None:
     assert failure(environment, Scripted(preflight=report)) == ("UnknownTask", "no t")
 
 
-def test_a_crash_without_an_adapter_is_worth_a_retry(environment: Environment) -> None:
-    reason, message = failure(environment, Scripted("raise SystemExit('gone')"))
+def test_all_that_is_wrong_is_told_at_once(environment: Environment, sidecar: Adapter) -> None:
+    sidecar.target = TargetSeen(status=200, models=("a", "b"))
+    params = HarnessParams(max_new_tokens=64)
+    run = environment.run.model_copy(update={"context_length": 32, "params": params})
+    report = '{"failure": {"reason": "UnknownTask", "message": "no t"}}'
+    reason, message = failure(replace(environment, run=run), Scripted(preflight=report))
+    assert reason == "PreflightFailed"
+    assert "params.maxNewTokens=64 leaves no room" in message
+    assert "serves no model 'm': choose one of a, b" in message
+    assert "no t" in message
+
+
+def test_wrong_parameters_are_told_with_what_the_target_lacks(
+    environment: Environment, sidecar: Adapter
+) -> None:
+    run = environment.run.model_copy(update={"params": HarnessParams(extra={"odd": "1"})})
+    odd = replace(environment, run=run)
+    assert failure(odd, Scripted())[0] == "ParameterInvalid"
+    sidecar.target = TargetSeen(status=401, keyed=True)
+    reason, message = failure(odd, Scripted())
+    assert reason == "PreflightFailed"
+    assert "params.topP='7': choose less" in message
+    assert "refuses the key (HTTP 401)" in message
+
+
+def absent(environment: Environment) -> Environment:
+    workspace = replace(environment.workspace, base_url=Adapter().url)
+    return replace(environment, workspace=workspace)
+
+
+def test_without_an_adapter_nothing_is_asked(environment: Environment, tmp_path: Path) -> None:
+    mark = f"open({str(tmp_path / 'order')!r}, 'a').write('1')"
+    found = failure(absent(environment), Scripted(mark, results=[SCORE]))
+    assert found == ("TargetUnreachable", "the adapter does not answer")
+    assert not (tmp_path / "order").exists()
+
+
+@pytest.mark.parametrize("code", ["pass", "raise SystemExit('gone')"], ids=["well", "badly"])
+def test_of_an_adapter_that_was_started_anew_no_harness_is_believed(
+    environment: Environment, sidecar: Adapter, code: str
+) -> None:
+    sidecar.told = [Snapshot(process="a"), Snapshot(process="b")]
+    reason, message = failure(environment, Scripted(code, results=[SCORE]))
     assert reason == "TargetUnreachable"
-    assert "gone" in message
+    assert "started anew while the harness ran" in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("unavailable", "TargetUnreachable"),
+        ("adapter", "InterceptorFailed"),
+        ("rejected", "TargetRefused"),
+    ],
+)
+def test_a_harness_that_ends_well_over_open_questions_is_not_scored(
+    environment: Environment, sidecar: Adapter, kind: str, reason: str
+) -> None:
+    sidecar.told = [Snapshot(), Snapshot(unanswered=Unanswered(**{kind: 1}), last_error="why")]
+    found = failure(environment, Scripted("pass", results=[SCORE]))
+    assert found[0] == reason
+    assert "why" in found[1]
+
+
+def test_what_may_be_misjudged_is_told_with_the_scores(
+    environment: Environment, sidecar: Adapter
+) -> None:
+    sidecar.told = [Snapshot(), Snapshot(done=9, flagged=Flagged(truncated=2))]
+    result = driver.evaluate(environment, Scripted("pass", results=[SCORE]))
+    assert (result.requests, result.flagged) == (9, Flagged(truncated=2))
 
 
 def test_what_an_earlier_attempt_left_is_gone(environment: Environment) -> None:

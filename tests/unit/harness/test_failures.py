@@ -1,7 +1,9 @@
 import pytest
 
+from proctor_crds.results import ResultRecord
+from proctor_crds.wire import RunResult
 from proctor_harness.adapter.progress import Snapshot, Unanswered
-from proctor_harness.failures import RunError, diagnose, last_words, unreachable
+from proctor_harness.failures import RunError, diagnose, forgotten, last_words, refused, unreachable
 
 TRACEBACK = """\
 2026-01-01 INFO start
@@ -48,7 +50,7 @@ def test_last_words(output: str, words: str) -> None:
             1,
         ),
         (Snapshot(failed=7), "HarnessFailed", 1),
-        (Snapshot(unanswered=Unanswered(adapter=1)), "HarnessFailed", 1),
+        (Snapshot(unanswered=Unanswered(adapter=1)), "InterceptorFailed", 1),
     ],
     ids=[
         "no adapter",
@@ -82,6 +84,37 @@ def test_open_questions_forbid_a_score() -> None:
     failed = unreachable(Snapshot(unanswered=Unanswered(adapter=2), last_error="reasoning: x"), 10)
     assert failed is not None
     assert "the adapter failed 2 requests; last: reasoning: x" in failed.failure.message
+
+
+@pytest.mark.parametrize(
+    ("rejected", "errors", "scored"),
+    [(0, [None], True), (2, [1, 1], True), (2, [1, None], False), (1, [None], False)],
+)
+def test_a_refused_question_forbids_a_score_that_does_not_tell_of_it(
+    rejected: int, errors: list[int | None], scored: bool
+) -> None:
+    evidence = Snapshot(unanswered=Unanswered(rejected=rejected), last_error="HTTP 400: too long")
+    records = [ResultRecord(task="t", metric="m", value="1", n=9, errors=e) for e in errors]
+    found = refused(evidence, RunResult(results=records))
+    assert (found is None) is scored
+    if found:
+        assert (found.failure.reason, found.exit_code) == ("TargetRefused", 64)
+        assert f"refused {rejected} questions" in found.failure.message
+        assert "too long" in found.failure.message
+
+
+def test_a_budget_of_turns_that_is_spent_forbids_nothing() -> None:
+    spent = Snapshot(unanswered=Unanswered(refused=3))
+    assert unreachable(spent, 10) is None
+    assert refused(spent, RunResult(results=[])) is None
+
+
+def test_an_adapter_that_was_started_anew_has_forgotten() -> None:
+    before = Snapshot(process="a")
+    assert forgotten(before, Snapshot(process="a")) is None
+    lost = forgotten(before, Snapshot(process="b"))
+    assert lost is not None
+    assert (lost.failure.reason, lost.exit_code) == ("TargetUnreachable", 75)
 
 
 def test_a_long_message_is_clipped_at_a_character() -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proctor_crds.results import ResultRecord
-from proctor_crds.wire import TERMINATION_LIMIT, Failure, RunResult
+from proctor_crds.results import Flagged, ResultRecord
+from proctor_crds.wire import TERMINATION_LIMIT, Failure, RunResult, Unscored
 from proctor_harness import termination
 
 records = st.builds(
@@ -32,6 +32,17 @@ def test_what_is_written_fits_and_is_the_longest_beginning(result: RunResult, li
         whole = kept + 1 == len(result.results)
         size = len(termination.encode(result if whole else longer).encode())
         assert size > limit
+
+
+def test_what_was_left_out_is_told_too_as_far_as_there_is_room() -> None:
+    records = [ResultRecord(task=f"t{i}", metric="acc", value="0.5", n=1) for i in range(200)]
+    parts = [Unscored(task=f"p{i}", why="w" * 90) for i in range(50)]
+    whole = RunResult(results=records, unscored=parts, requests=9, flagged=Flagged(empty=2))
+    fitted = termination.fitted(whole)
+    assert (fitted.requests, fitted.flagged, fitted.truncated) == (9, Flagged(empty=2), True)
+    assert 5 < len(fitted.unscored) < 20
+    assert len(fitted.results) > 30
+    assert len(termination.encode(fitted).encode()) <= TERMINATION_LIMIT
 
 
 @given(result=results)

@@ -86,7 +86,9 @@ def test_admitted(good: Manifest) -> None:
         (deployment({"app": "a"}, restartPolicy="Never"), "restartPolicy"),
         (job("Always"), "restartPolicy"),
         (job("OnFailure", podFailurePolicy={}), "podFailurePolicy"),
-        (job(completionMode="Indexed"), "completionMode"),
+        (job(completionMode="Other"), "completionMode"),
+        (job(completionMode="Indexed"), "spec.completions: Required value"),
+        (job(backoffLimitPerIndex=1), "backoffLimitPerIndex"),
         ({"metadata": {"name": "a", "namespace": "ns"}}, "apiVersion"),
     ],
 )

@@ -81,7 +81,48 @@ def test_a_run_applied_anew_has_a_job_of_its_own() -> None:
     again = replace(run, uid="another")
     before, after = (job(r, r.spec.evaluations[0], UPSTREAM, Settings()) for r in (run, again))
     assert name(after) != name(before)
-    assert after["spec"] == before["spec"]
+
+
+def test_what_was_answered_is_known_by_run_and_target() -> None:
+    def identity(upstream: Upstream = UPSTREAM, run: Any = None, **evaluation: Any) -> str:
+        found: str = environment(adapter(made(upstream, run, **evaluation)))["MODEL_IDENTITY"]
+        return found
+
+    run = make_run()
+    again = job(replace(run, uid="another"), run.spec.evaluations[0], UPSTREAM, Settings())
+    others = [
+        environment(adapter(again))["MODEL_IDENTITY"],
+        identity(Upstream(UPSTREAM.url, "tiny", "abd")),
+        identity(Upstream(UPSTREAM.url, "tiny", "abc", uid="made anew")),
+        identity(Upstream("http://else", "tiny", "abc")),
+    ]
+    assert len({identity(), *others}) == 5
+    same = [{"retry": {"limit": 9}}, {"adapter": {"interceptors": ["endpoint"]}}]
+    assert {identity(run=run) for run in same} | {identity(tasks=["other"])} == {identity()}
+
+
+def test_the_adapter_is_told_its_configuration_as_it_was_written() -> None:
+    config = {"interceptors": [{"name": "system_message", "config": {"system_message": "$(A) ü"}}]}
+    text = environment(adapter(made(run={"adapter": config})))["ADAPTER_CONFIG"]
+    assert json.loads(text.replace("$$", "$")) == config
+    assert "$$(A)" in text
+    assert "ADAPTER_CONFIG" not in environment(adapter(made()))
+
+
+def test_the_adapter_knows_its_pod() -> None:
+    assert environment(adapter(made()))["SESSION"]["fieldRef"]["fieldPath"] == "metadata.uid"
+
+
+@pytest.mark.parametrize("config", [{}, {"use_caching": False}], ids=["empty", "flags"])
+def test_another_chain_is_another_job_for_whoever_builds_it(config: dict[str, Any]) -> None:
+    plain, configured = made(), made(run={"adapter": config})
+    assert plain["metadata"]["annotations"] != configured["metadata"]["annotations"]
+    assert name(plain) != name(configured)
+
+
+def test_what_was_asked_of_a_job_is_told_as_the_version_before_told_it() -> None:
+    """Else an upgrade would start every evaluation anew."""
+    assert made()["metadata"]["annotations"] == {"proctor.dev/asked": "ce1255d578"}
 
 
 def test_the_longest_names_make_a_name_that_a_job_may_have() -> None:

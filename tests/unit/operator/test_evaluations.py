@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from proctor_crds.results import ResultRecord
-from proctor_crds.wire import Failure, RunResult
+from proctor_crds.evaluation_run import EvaluationStatus
+from proctor_crds.results import Flagged, ResultRecord
+from proctor_crds.wire import EXIT_REJECTED, Failure, RunResult, Unscored
 from proctor_operator.cluster import Manifest
-from proctor_operator.evaluations import evaluated, is_running
-from tests.builders import NOW, STAMP, ended, make_job, make_pod, waiting
+from proctor_operator.evaluations import evaluated, inputs, is_running
+from tests.builders import NOW, STAMP, ended, make_job, make_pod, make_run, restarted, waiting
 
 RECORD = ResultRecord(task="sums", metric="acc", value="0.5", stderr="0.01", n=50)
 SCORE = {
@@ -73,6 +74,15 @@ def test_a_result_tells_how_many_requests_it_took_and_what_was_left_out() -> Non
     found = judged(make_job(complete=True), said(result))
     assert found["progress"] == {"done": 70, "total": 70}
     assert found["truncated"] is True
+
+
+def test_a_result_tells_what_has_no_score_and_what_may_be_misjudged() -> None:
+    parts = [Unscored(task=f"t.{i}", why="w" * 2000) for i in range(150)]
+    result = RunResult(results=[RECORD], unscored=parts, flagged=Flagged(truncated=3))
+    found = judged(make_job(complete=True), said(result))
+    assert found["flagged"] == {"truncated": 3}
+    assert (len(found["unscored"]), found["unscored"][0]["task"]) == (100, "t.0")
+    EvaluationStatus.model_validate(found)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +154,34 @@ def test_a_job_whose_pod_never_started_gives_the_pod_s_trouble() -> None:
 
 def test_a_job_without_pods_speaks_for_itself() -> None:
     assert failure_of(words="Too many") == {"reason": "HarnessFailed", "message": "Too many"}
+
+
+def test_the_inputs_of_a_run_are_those_that_the_version_before_noted() -> None:
+    """Else an upgrade would evaluate every finished run again."""
+    run = make_run()
+    assert inputs(run.spec, run.spec.evaluations[0]) == "09293d0f14"
+
+
+def test_an_adapter_that_refuses_its_configuration_ends_the_evaluation() -> None:
+    words = Failure(reason="ParameterInvalid", message="adapter: x: unknown").model_dump_json()
+    again = restarted("adapter", EXIT_REJECTED, words)
+    for status in (again, ended("adapter", EXIT_REJECTED, words)):
+        found = judged(make_job(), make_pod(phase="Pending", init=[status]))
+        assert found["failure"] == {"reason": "ParameterInvalid", "message": "adapter: x: unknown"}
+        assert found["completionTime"] == STAMP
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        make_pod(init=[restarted("adapter", 1)]),
+        make_pod(init=[restarted("other", EXIT_REJECTED)]),
+        make_pod(init=[restarted("adapter", EXIT_REJECTED)], deletionTimestamp=STAMP),
+    ],
+    ids=["a crash", "another container", "a pod that goes"],
+)
+def test_an_adapter_that_is_started_anew_for_another_reason_does_not(pod: Manifest) -> None:
+    assert "failure" not in judged(make_job(), pod)
 
 
 @pytest.mark.parametrize(

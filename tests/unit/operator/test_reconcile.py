@@ -83,6 +83,7 @@ async def test_every_transition_is_told_once() -> None:
     assert [event.reason for event in cluster.events] == [
         "SpecValid",
         "DeploymentNotFound",
+        "NotFinished",
         "WaitingForTarget",
         "NotFinished",
     ]
@@ -94,7 +95,7 @@ async def test_an_event_that_is_lost_takes_no_other_with_it() -> None:
     cluster.untold = frozenset({"DeploymentNotFound"})
     await reconciled(cluster, manifest)
     told = [event.reason for event in cluster.events]
-    assert told == ["SpecValid", "WaitingForTarget", "NotFinished"]
+    assert told == ["SpecValid", "NotFinished", "WaitingForTarget", "NotFinished"]
 
 
 class MadeAnew(Memory):
@@ -358,9 +359,12 @@ async def test_an_answer_that_makes_no_sense_is_none_and_asked_for_again(answer:
 @pytest.mark.parametrize(("answer", "shown"), [({"done": 3, "total": 9}, "3/9"), (None, "0/?")])
 async def test_a_running_pod_is_asked_for_its_progress(answer: Any, shown: str) -> None:
     manifest = run_manifest(target=EXTERNAL)
-    labels = owner_labels(make_run()) | {EVALUATION_LABEL: "sums"}
-    cluster = holding(manifest, make_pod(labels=labels))
-    cluster.answers["/progress"] = answer
+    cluster = holding(manifest)
     await reconciled(cluster, manifest)
+    (job,) = (ref.name for ref in cluster.objects if ref.kind == "Job")
+    labels = owner_labels(make_run()) | {EVALUATION_LABEL: "sums"}
+    pod = make_pod(labels=labels, job=job)
+    cluster.objects[Ref.of(pod)] = pod
+    cluster.answers["/progress"] = answer
     assert await reconciled(cluster, manifest) == timedelta(seconds=5)
     assert cluster.statuses[-1]["progress"] == shown

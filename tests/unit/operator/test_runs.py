@@ -9,7 +9,7 @@ from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult
 from proctor_operator.children.evaluation_job import Run, Upstream
 from proctor_operator.cluster import Manifest, Ref
-from proctor_operator.evaluations import Evaluated, inputs
+from proctor_operator.evaluations import Evaluated, inputs, together
 from proctor_operator.run_status import headline, progress
 from proctor_operator.runs import (
     Observed,
@@ -17,8 +17,9 @@ from proctor_operator.runs import (
     desire,
     judge,
     next_look,
+    progress_of,
     time_to_live,
-    wanted_job,
+    wanted_jobs,
 )
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition
@@ -66,8 +67,9 @@ MOVED = of_deployment(
 
 def jobs(run: Run, target: ObservedTarget = READY, **status: Any) -> list[Manifest]:
     """The Jobs of the run as the cluster has them."""
-    made = [wanted_job(run, e, observed(target=target), SETTINGS) for e in run.spec.evaluations]
-    return [stored(job) | {"status": status} for job in made if job]
+    seen = observed(target=target)
+    made = [job for e in run.spec.evaluations for job in wanted_jobs(run, e, seen, SETTINGS)]
+    return [stored(job) | {"status": status} for job in made]
 
 
 def stored(job: Manifest) -> Manifest:
@@ -173,10 +175,35 @@ class TestDesire:
     def test_a_finished_evaluation_keeps_its_job_and_needs_it_no_more(self) -> None:
         run = make_run()
         after = make_run(status={"observedGeneration": 1, "evaluations": [finished(run)]})
-        for children in ([], jobs(run)):
+        for children in ([], jobs(run, **COMPLETE)):
             wanted = desire(after, observed(children), SETTINGS)
             assert wanted.apply == []
             assert wanted.keep == {Ref("batch/v1", "Job", "team", job_name(run))}
+
+    def test_a_job_that_would_start_its_adapter_for_ever_is_ended(self) -> None:
+        run = make_run()
+        refused = {"reason": "ParameterInvalid", "message": "m"}
+        after = make_run(status={"evaluations": [finished(run, failure=refused)]})
+        wanted = desire(after, observed(jobs(run)), SETTINGS)
+        assert (list(wanted.apply), wanted.keep) == ([], frozenset())
+
+    def test_two_pods_never_write_to_the_same_artifacts(self) -> None:
+        kept = {"pvc": {"claimName": "kept"}}
+        run = make_run(artifacts=kept)
+        labels = {"proctor.dev/evaluation": "sums"}
+        left = make_pod(labels=labels, job="another", deletionTimestamp=STAMP)
+        assert applied(run, observed(pods=[left])) == []
+        told = condition(run, observed(pods=[left]), "Running")
+        assert (told.status, told.reason) == ("False", "WaitingForPod")
+        assert told.message == "Pod pod of an earlier Job has not ended"
+        for gone in (make_pod(labels=labels, phase="Failed"), make_pod(labels={"a": "b"})):
+            assert applied(run, observed(pods=[gone])) == [job_name(run)]
+        assert applied(make_run(), observed(pods=[left])) == [job_name(make_run())]
+
+    def test_another_chain_of_the_adapter_is_another_evaluation(self) -> None:
+        ends = [finished(make_run())]
+        run = make_run(adapter={"use_reasoning": True}, status={"evaluations": ends})
+        assert applied(run, observed()) == [job_name(run)]
 
     @pytest.mark.parametrize("target", [UNREADY, ABSENT], ids=["not ready", "absent"])
     def test_a_finished_run_does_not_care_what_becomes_of_the_target(
@@ -227,7 +254,7 @@ class TestDesire:
 
     def test_an_unfinished_evaluation_whose_job_is_gone_gets_a_new_one(self) -> None:
         run = make_run()
-        begun = status_of(run, observed(jobs(run), progress={"sums": {"done": 7}}))
+        begun = status_of(run, observed(jobs(run), progress={job_name(run): {"done": 7}}))
         again = make_run(status=begun)
         assert applied(again, observed()) == [job_name(run)]
         assert condition(again, observed(), "Succeeded").reason == "NotFinished"
@@ -303,6 +330,31 @@ class TestConditions:
         seen = observed(jobs(run, **COMPLETE), [scored_pod(run)])
         assert condition(run, seen, "Succeeded").status == "True"
         assert condition(run, seen, "GatePassed").status == "False"
+
+    def test_what_the_harnesses_found_before_asking_is_one_condition(self) -> None:
+        run = make_run(evaluations=TWO)
+        assert condition(run, observed(jobs(run)), "Preflight").status == "Unknown"
+        asked = {job["metadata"]["name"]: {"done": 1} for job in jobs(run)}
+        assert condition(run, observed(jobs(run), progress=asked), "Preflight").status == "True"
+        why = {"sums": ("UnknownTask", "a"), "more": ("PreflightFailed", "b")}
+        ends = [
+            finished(
+                run,
+                name=e.name,
+                inputs=inputs(run.spec, e),
+                failure=dict(zip(("reason", "message"), why[e.name], strict=True)),
+            )
+            for e in run.spec.evaluations
+        ]
+        after = make_run(evaluations=TWO, status={"evaluations": ends})
+        found = condition(after, observed(), "Preflight")
+        assert (found.status, found.reason) == ("False", "PreflightFailed")
+        assert found.message == "sums: a; more: b"
+
+    def test_a_harness_that_fails_later_had_found_nothing(self) -> None:
+        why = {"reason": "HarnessFailed", "message": "m"}
+        run = make_run(status={"evaluations": [finished(make_run(), failure=why)]})
+        assert condition(run, observed(), "Preflight").status == "True"
 
     def test_one_reason_of_failure_is_the_run_s(self) -> None:
         run = make_run()
@@ -394,7 +446,7 @@ class TestStatus:
 
     def test_progress_comes_from_the_adapter_and_stays_while_it_is_silent(self) -> None:
         run = make_run()
-        seen = observed(jobs(run), progress={"sums": {"done": 7, "total": 9}})
+        seen = observed(jobs(run), progress={job_name(run): {"done": 7, "total": 9}})
         found = status_of(run, seen)
         assert found["progress"] == "7/9"
         silent = make_run(status=found)
@@ -417,6 +469,72 @@ class TestStatus:
         once = status_of(run, seen)
         again = make_run(gate=GATE, status=once | {"observedGeneration": 1})
         assert judge(again, seen, SETTINGS, NOW + timedelta(minutes=1))[1] == once
+
+
+SHARDED = EVALUATION | {"shards": 3}
+KEPT = {"artifacts": {"pvc": {"claimName": "kept"}}}
+
+
+class TestShards:
+    def test_pods_that_share_the_questions_come_first(self) -> None:
+        run = make_run(evaluations=[SHARDED], **KEPT)
+        (asking,) = desire(run, observed(), SETTINGS).apply
+        spec = asking["spec"]
+        assert (spec["completions"], spec["parallelism"]) == (3, 3)
+        assert spec["completionMode"] == "Indexed"
+
+    def test_the_one_that_scores_comes_when_all_have_asked(self) -> None:
+        run = make_run(evaluations=[SHARDED], **KEPT)
+        for status, count in (({}, 1), ({"succeeded": 2}, 1), (COMPLETE, 2)):
+            wanted = desire(run, observed(jobs(run, **status)), SETTINGS).apply
+            assert len(wanted) == count
+        scoring = wanted[1]["spec"]
+        assert (scoring["completions"], "completionMode" in scoring) == (1, False)
+        assert wanted[0]["metadata"]["name"] == jobs(run)[0]["metadata"]["name"]
+
+    def test_that_all_have_asked_is_no_end(self) -> None:
+        run = make_run(evaluations=[SHARDED], **KEPT)
+        found = status_of(run, observed(jobs(run, **COMPLETE)))
+        assert "completionTime" not in found["evaluations"][0]
+
+    def test_the_scores_are_those_of_the_one_that_scores(self) -> None:
+        run = make_run(evaluations=[SHARDED], **KEPT)
+        asking = jobs(run, **COMPLETE)
+        (evaluation,) = run.spec.evaluations
+        scoring = wanted_jobs(run, evaluation, observed(asking), SETTINGS)[1]
+        done = stored(scoring) | {"status": COMPLETE}
+        words = RunResult(results=[ResultRecord.model_validate(SCORE)]).model_dump_json()
+        pod = make_pod(job=scoring["metadata"]["name"], containers=[ended("harness", 0, words)])
+        found = status_of(run, observed([*asking, done], [pod]))["evaluations"][0]
+        assert found["results"][0]["value"] == "0.5"
+
+    def test_one_that_fails_fails_the_evaluation(self) -> None:
+        run = make_run(evaluations=[SHARDED], **KEPT)
+        found = status_of(run, observed(jobs(run, **FAILED)))["evaluations"][0]
+        assert found["failure"]["reason"] == "HarnessFailed"
+
+    def test_a_pod_can_have_the_name_of_its_job_with_its_index(self) -> None:
+        long = SHARDED | {"name": "e" * 63, "shards": 1000}
+        run = make_run("r" * 63, evaluations=[long], **KEPT)
+        assert len(f"{job_name(run)}-999") <= 63
+
+
+async def test_the_progress_of_shards_adds_up_though_some_have_ended() -> None:
+    index = {"annotations": {"batch.kubernetes.io/job-completion-index": "1"}}
+    words = RunResult(results=[], requests=40).model_dump_json()
+    said = [ended("harness", 0, words)]
+    over = make_pod("b", phase="Succeeded", job="j", containers=said, **index)
+    scored = make_pod("d", phase="Succeeded", job="k", containers=said)
+    pods = [make_pod("a", job="j"), over, make_pod("c", job="j"), scored]
+
+    class Cluster:
+        async def get_json(self, pod: Manifest, *_: str) -> Any:
+            told = {"a": {"done": 5, "total": 30}, "c": {"done": 7, "total": 31}}
+            return told[pod["metadata"]["name"]]
+
+    found = await progress_of(pods, Cluster())  # type: ignore[arg-type]
+    assert found == {"j": {"done": 52, "total": 101}}
+    assert together([{"done": 1, "total": 2}, {"done": 1}]) == {"done": 2}
 
 
 def test_a_pod_without_an_owner_belongs_to_no_job() -> None:

@@ -167,8 +167,25 @@ def test_a_verdict_names_score_interval_and_bounds() -> None:
     assert judged(BROKEN).message == "sums/acc 0.6 in [0.5804, 0.6196], bounds [0.7, inf]"
 
 
-def test_a_score_without_error_is_exact() -> None:
-    assert judged({"min": "0.6"}, scores=[score(stderr=None)]).status == "True"
+def test_a_score_that_is_no_proportion_and_has_no_error_is_exact() -> None:
+    assert judged({"max": "12"}, scores=[score("12", stderr=None)]).status == "True"
+
+
+@pytest.mark.parametrize("stderr", ["0", "0.0", None])
+def test_samples_that_all_agree_do_not_make_a_proportion_exact(stderr: str | None) -> None:
+    perfect = score("1", stderr=stderr)
+    assert judged({"min": "0.97"}, scores=[perfect]).status == "Unknown"
+    assert judged({"min": "0.96"}, scores=[perfect]).status == "True"
+    assert judged({"min": "0.96"}, scores=[perfect], confidence="0.999").status == "Unknown"
+
+
+def test_the_record_s_own_interval_counts_at_the_gate_s_confidence() -> None:
+    own = score("0.5", stderr="0.001", ci_low="0.404", ci_high="0.596")  # of 100 samples
+    found = {c: judged({"min": "0.41"}, scores=[own], confidence=c).status for c in ("0.9", "0.95")}
+    assert found == {"0.9": "True", "0.95": "Unknown"}
+    skewed = score("12", ci_low="11", ci_high="14")
+    assert judged({"max": "14"}, scores=[skewed]).status == "True"
+    assert judged({"max": "14"}, scores=[skewed], confidence="0.99").status == "Unknown"
 
 
 def test_more_confidence_is_a_wider_interval() -> None:

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from proctor_harness.adapter import openai, sse
-from proctor_harness.adapter.answers import Answers
+from proctor_harness.adapter.answers import Answers, gather
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import Content, JsonObject, canonical
 from proctor_harness.adapter.messages import (
@@ -53,7 +53,10 @@ class Config(InterceptorConfig):
 def build(config: Config, site: Site) -> Interceptor:
     """Open the store."""
     turns = Turns()
-    journal = site.disk.journal(site.path(config.cache_dir) / ANSWERS_FILE)
+    path = site.path(config.cache_dir) / ANSWERS_FILE
+    if site.shards:
+        gather(path, [shard / path.relative_to(site.artifacts) for shard in site.shards])
+    journal = site.disk.journal(path)
     answers = Answers(journal, site.session, turns)
     site.answer_logs.append(journal.path)
     logger.info("%d stored answers in %s", len(answers), journal.path)

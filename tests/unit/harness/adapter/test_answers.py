@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proctor_harness.adapter.answers import Answers, pairs
+from proctor_harness.adapter.answers import Answers, gather, pairs
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.disk import Journal
 from proctor_harness.adapter.messages import Origin, Response
@@ -120,3 +120,38 @@ def test_pairs_are_answers_with_their_questions(tmp_path: Path) -> None:
     answers.give(Slot(KEY))
     journal.flush()
     assert [(pair.request, pair.body) for pair in pairs(tmp_path / "log")] == [("2+2", "4")]
+
+
+def body(path: Path, turn: int) -> bytes | None:
+    answers, _, _ = opened(path)
+    found = answers.get(Slot(KEY, turn))
+    assert found is None or isinstance(found.body, Content)
+    return found.body.raw if found else None
+
+
+def test_a_log_begins_with_what_others_hold_and_keeps_its_own(tmp_path: Path) -> None:
+    own, one, other = (tmp_path / name / "answers.jsonl" for name in ("own", "0", "1"))
+    written(own, b"mine")
+    written(one, b"theirs", b"one")
+    written(other, b"theirs", b"other", b"third")
+    other.write_bytes(other.read_bytes()[:-1])  # as a kill leaves it
+    for _ in range(2):
+        gather(own, [one, other, tmp_path / "absent"])
+        assert [body(own, turn) for turn in range(4)] == [b"mine", b"one", None, None]
+    written(other, b"again")
+    gather(own, [other])
+    assert body(own, 2) == b"third"  # the line is whole by now
+
+
+@given(cut=st.integers(min_value=0))
+def test_a_gathering_that_was_killed_is_done_again(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("answers")
+    own, other = folder / "own", folder / "other"
+    written(other, b"1", b"2", b"3")
+    gather(own, [other])
+    whole = own.read_bytes()
+    own.write_bytes(whole[: cut % (len(whole) + 1)])
+    gather(own, [other])
+    assert [body(own, turn) for turn in range(3)] == [b"1", b"2", b"3"]

@@ -85,3 +85,24 @@ async def test_a_full_disk_does_not_end_an_evaluation(
     adapter, _, _ = built(tmp_path, Target())
     response: Response = await adapter(question())
     assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "models"),
+    [
+        (b'{"object": "list", "data": [{"id": "a", "x": 1}, {"id": "b"}]}', ["a", "b"]),
+        (b'{"data": [{"name": "a"}]}', []),
+        (b"sk-secret is wrong", []),
+    ],
+    ids=["a list", "another list", "words"],
+)
+async def test_what_the_target_says_of_itself_is_no_part_of_the_evaluation(
+    tmp_path: Path, content: bytes, models: list[str]
+) -> None:
+    headers = ((b"content-type", b"application/json"),)
+    target = Target([Response(200, headers, Content(content))])
+    adapter, _, _ = built(tmp_path, target)
+    found = body(await adapter(get("/target")))
+    assert found == {"status": 200, "keyed": False, "models": models}
+    assert target.requests[0].target == "/v1/models"
+    assert body(await adapter(get("/progress")))["failed"] == 0

@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from proctor_crds.evaluation_run import EvaluationRunSpec
 from proctor_harness.adapter import chain
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.interceptors import INTERCEPTORS, post_eval_report
 from proctor_harness.adapter.load import load
+from tests.builders import run_manifest
 
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "adapter.md").read_text()
 EVERYWHERE = InterceptorConfig.model_fields.keys()
@@ -31,7 +33,10 @@ def test_each_interceptor_is_documented_with_its_fields(name: str) -> None:
 
 
 def test_the_example_is_a_configuration() -> None:
-    example, own = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+    of_run, example, own = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+    spec = EvaluationRunSpec.model_validate(run_manifest()["spec"] | yaml.safe_load(of_run))
+    names = [link.name for link in chain.links(load(spec.adapter or {}))]
+    assert names == ["system_message", "endpoint"]
     assert [link.name for link in chain.links(load(yaml.safe_load(example)))][-2:] == [
         "endpoint",
         "caching",

@@ -1,9 +1,10 @@
 from typing import Any
 
+from proctor_crds.results import Flagged
 from proctor_harness.adapter.flags import Flag
 from proctor_harness.adapter.messages import Origin
 from proctor_harness.adapter.metrics import Metrics
-from proctor_harness.adapter.progress import Flagged, Progress, Snapshot, Unanswered, trouble
+from proctor_harness.adapter.progress import Progress, Snapshot, Unanswered, trouble
 from proctor_harness.adapter.traffic import ABANDONED, Exchange
 
 
@@ -69,8 +70,21 @@ def test_a_stored_answer_is_progress_and_told_apart() -> None:
 def test_the_adapters_own_failures_are_counted_apart() -> None:
     failed = exchange(status=500, origin=Origin.ADAPTER, error="interceptor reasoning: x")
     snapshot = recorded(failed, exchange(status=429, origin=Origin.ADAPTER, digest="b")).snapshot()
-    assert snapshot.unanswered == Unanswered(adapter=1, rejected=1)
+    assert snapshot.unanswered == Unanswered(adapter=1, refused=1)
     assert snapshot.done == 0
+
+
+def test_a_page_that_a_server_lacks_is_no_refused_question() -> None:
+    missing = exchange(method="GET", target="/tokenizer_info", status=404, items=0)
+    snapshot = recorded(missing, exchange(status=400, digest="b")).snapshot()
+    assert (snapshot.failed, snapshot.unanswered) == (2, Unanswered(rejected=1))
+    broken = recorded(exchange(method="GET", target="/v1/models", status=500, items=0)).snapshot()
+    assert broken.unanswered == Unanswered(unavailable=1)
+
+
+def test_each_process_counts_under_a_name_of_its_own() -> None:
+    one, other = Progress(), Progress()
+    assert one.snapshot().process == one.snapshot().process != other.snapshot().process
 
 
 def test_odd_answers_are_done_and_flagged() -> None:

@@ -98,3 +98,16 @@ def test_urls(url: str, server: Server) -> None:
 def test_the_host_header_leaves_a_usual_port_out() -> None:
     urls = ("http://a", "http://a:8080", "https://a:443", "http://[::1]:81")
     assert [Server.at(url).authority for url in urls] == ["a", "a:8080", "a", "[::1]:81"]
+
+
+def test_a_pod_that_asks_a_share_has_a_folder_of_its_own() -> None:
+    given = parsed(SHARD_INDEX="2", MODEL_IDENTITY="digest")
+    assert given.artifacts == Path("/artifacts/shards/2")
+    assert cache(given)["cache_dir"] == "/artifacts/shards/2/cache"
+    assert given.shards == ()
+
+
+def test_the_pod_that_scores_begins_with_the_answers_of_all() -> None:
+    given = parsed(SHARDS="2")
+    assert given.artifacts == Path("/artifacts")
+    assert given.shards == (Path("/artifacts/shards/0"), Path("/artifacts/shards/1"))
