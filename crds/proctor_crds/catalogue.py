@@ -16,7 +16,7 @@ from proctor_crds.base import Decimal
 COMPLETE = frozenset({"bfcl", "bigcode", "garak", "safety-harness", "simple-evals"})
 """Harnesses all of whose tasks are listed. lm-eval has 14,000, and everybody's own YAML."""
 
-Unit = Literal["proportion", "bits", "perplexity"]
+Unit = Literal["proportion", "percent", "bits", "perplexity"]
 EndpointType = Literal["completions", "chat"]
 NEEDS = {
     "logprobs": "log-probabilities of the prompt, from a completions endpoint",

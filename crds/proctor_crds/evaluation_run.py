@@ -33,7 +33,7 @@ from proctor_crds.model_deployment import ModelDeploymentSpec
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import HarnessParams
 
-Harness = Literal["lm-eval", "bfcl", "garak", "bigcode", "simple-evals"]
+Harness = Literal["lm-eval", "bfcl", "garak", "bigcode", "simple-evals", "safety-harness"]
 """The harnesses of this version; `proctor_harness.harnesses.HARNESSES` implements each."""
 
 

@@ -4,6 +4,7 @@ Both sides of the process boundary import these types and nothing else of each o
 everything from its environment:
 
 - ``RUN_SPEC``: a `RunSpec` as JSON (harness container);
+- ``BASE_URL`` and, where a judge is asked, ``JUDGE_URL``: the OpenAI APIs (harness container);
 - ``TERMINATION_MESSAGE_PATH``: where to write a `RunResult` or a `Failure` as JSON, at most
   `TERMINATION_LIMIT` bytes, which is what the kubelet keeps of it.
 """
@@ -55,6 +56,8 @@ class RunSpec(Model):
     tasks: list[str]
     model: str
     """The served model name to put in each request."""
+    judge_model: str | None = None
+    """The same of the model that judges the answers, where there is one."""
     endpoint_type: Literal["completions", "chat"] = "completions"
     context_length: int | None = None
     """Most tokens of prompt and completion together that the target takes, where known."""

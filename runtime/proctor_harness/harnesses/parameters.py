@@ -72,8 +72,11 @@ def flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-def tasks(run: RunSpec) -> list[Problem]:
-    """Tasks that the catalogue does not know, or knows to need what this run does not give."""
+def tasks(run: RunSpec, gives: Collection[str] = ()) -> list[Problem]:
+    """Tasks that the catalogue does not know, or knows to need what this run does not give.
+
+    `gives` names the needs that the harness's module can meet.
+    """
     problems = []
     for name in run.tasks:
         task = catalogue.find(run.harness, name)
@@ -81,8 +84,13 @@ def tasks(run: RunSpec) -> list[Problem]:
             problems.append(Problem("tasks", name, catalogue.suggestion(run.harness, name)))
             continue
         problems += [
-            Problem("tasks", name, NOT_HERE[need]) for need in task.needs if need in NOT_HERE
+            Problem("tasks", name, NOT_HERE[need])
+            for need in task.needs
+            if need in NOT_HERE and need not in gives
         ]
+        if "judge" in task.needs and "judge" in gives and not run.judge_model:
+            remedy = f"name the model that judges the answers of {name}"
+            problems.append(Problem("judgeRef", None, remedy))
         if run.endpoint_type not in task.endpoint_types:
             usable = " or ".join(task.endpoint_types)
             remedy = f"the task {name} needs endpointType {usable}"

@@ -19,7 +19,8 @@ from proctor_harness.harnesses.protocol import Workspace
 
 GOLDEN = Path(__file__).parent / "golden"
 ARGVS = sorted(GOLDEN.glob("*/argv.*.json"))
-WORKSPACE = Workspace("http://127.0.0.1:9100/v1", Path("/artifacts/out"), Path("/datasets"))
+JUDGE = "http://127.0.0.1:9101/v1"
+WORKSPACE = Workspace("http://127.0.0.1:9100/v1", Path("/artifacts/out"), Path("/datasets"), JUDGE)
 
 
 def golden(name: str) -> Path:
