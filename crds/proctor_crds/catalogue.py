@@ -23,6 +23,7 @@ NEEDS = {
     "tools": "an endpoint that calls tools",
     "judge": "a second model that judges the answers",
     "sandbox": "a sandbox, because code that the model wrote is executed",
+    "toolchain": "compilers or libraries of its own for that code",
 }
 """What a task may need beyond an endpoint that answers."""
 

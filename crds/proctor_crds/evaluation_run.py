@@ -33,7 +33,9 @@ from proctor_crds.model_deployment import ModelDeploymentSpec
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import HarnessParams
 
-Harness = Literal["lm-eval", "bfcl", "garak", "bigcode", "simple-evals", "safety-harness"]
+Harness = Literal[
+    "lm-eval", "bfcl", "garak", "bigcode", "simple-evals", "safety-harness", "container"
+]
 """The harnesses of this version; `proctor_harness.harnesses.HARNESSES` implements each."""
 
 
@@ -79,6 +81,13 @@ class Datasets(Model):
     """An HTTP URL."""
 
 
+class Sandbox(Model):
+    """Where code that the model wrote is executed; there is one where a task executes any."""
+
+    runtime_class_name: Name | None = None
+    """RuntimeClass of the evaluation's pod, such as one of gVisor or Kata."""
+
+
 class Evaluation(Model):
     """One harness with its tasks; it becomes one Job."""
 
@@ -86,11 +95,17 @@ class Evaluation(Model):
         only("shards", "1", "split the tasks over several evaluations"),
         only("repeats", "1", "apply several runs"),
         not_yet("judgeRef", "choose tasks that need no judge"),
+        Rule(
+            "has(self.image) == (self.harness == 'container')",
+            "image: name an Eval-Factory image where harness is container, and only there",
+        ),
     )
     name: Name
     """Name within the run."""
     harness: Harness
-    """The harness."""
+    """The harness; `container` is any Eval-Factory image."""
+    image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """The image of `container`, best by its digest: `framework.yml` in, `results.yml` out."""
     tasks: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=253)]],
         Field(min_length=1, max_length=100, json_schema_extra=SET),
@@ -108,6 +123,8 @@ class Evaluation(Model):
     """Where the tasks' files lie; absent for tasks that bring their own."""
     judge_ref: LocalRef | None = None
     """ModelDeployment that judges the answers."""
+    sandbox: Sandbox | None = None
+    """How code that the model wrote is shut in."""
     resources: Resources | None = None
     """Compute resources of the harness container."""
 

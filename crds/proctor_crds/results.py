@@ -24,8 +24,8 @@ class ResultRecord(Model):
     """Lower end of the 95 % confidence interval, where its method is known to fit the metric."""
     ci_high: Decimal | None = None
     """Upper end of it."""
-    n: Annotated[int, Field(ge=0)]
-    """Samples that the value was computed from."""
+    n: Annotated[int, Field(ge=0)] | None = None
+    """Samples that the value was computed from; absent where the harness does not say."""
     errors: Annotated[int, Field(ge=0)] | None = None
     """Of the samples, those without an answer of the target, which the harness counts as wrong."""
     extraction_failures: Annotated[int, Field(ge=0)] | None = None

@@ -22,6 +22,7 @@ EXTRAS = {
     "harness-bigcode": "bigcode",
     "harness-garak": "garak",
     "harness-safety-harness": "safety-harness",
+    "harness-container": "container",
     "harness-bfcl": "bfcl",
 }
 """Extras of this distribution that each image installs."""

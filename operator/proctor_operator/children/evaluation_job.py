@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
+from proctor_operator.children import companions
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
     child,
@@ -95,10 +96,15 @@ def pod_template(
 ) -> Manifest:
     """Harness and adapter, the artifacts between them."""
     image = settings.harness_images[evaluation.harness]
+    asking = harness(owner, evaluation, upstream, image)
     spec = pod_spec(
-        [harness(owner, evaluation, upstream, image)],
-        volumes(owner.spec, evaluation),
-        initContainers=[adapter(owner, evaluation, upstream, image)],
+        [asking],
+        [*volumes(owner.spec, evaluation), *companions.volumes(evaluation)],
+        initContainers=[
+            adapter(owner, evaluation, upstream, image),
+            *companions.companions(evaluation, asking),
+        ],
+        **companions.pod_fields(evaluation),
         restartPolicy="Never",
         terminationGracePeriodSeconds=15,
     )
@@ -163,7 +169,7 @@ def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         image,
         ["python", "-m", "proctor_harness", "run"],
         ports={},
-        peer_ports=ADAPTER_PORTS,
+        peer_ports=ADAPTER_PORTS | companions.peers(evaluation),
         mounts=[artifacts_mount(owner, evaluation), *datasets_mount(evaluation)],
         env=literals(env),
         resources=harness_resources(evaluation),

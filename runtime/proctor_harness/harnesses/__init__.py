@@ -6,6 +6,7 @@ To add one: a module like `bfcl`, a line here, its tasks in `proctor_crds/tasks`
 from proctor_harness.harnesses import (
     bfcl,
     bigcode,
+    container,
     garak,
     lm_eval,
     safety_harness,
@@ -20,4 +21,5 @@ HARNESSES: dict[str, Harness] = {
     "bigcode": bigcode,
     "simple-evals": simple_evals,
     "safety-harness": safety_harness,
+    "container": container,
 }

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Collection, Iterable
 
+import yaml
+
 from proctor_crds import catalogue
 from proctor_crds.wire import RunSpec
 from proctor_harness.harnesses.protocol import Problem
@@ -72,6 +74,15 @@ def flag(text: str) -> bool:
     return text.lower() == "true"
 
 
+def yaml_values(run: RunSpec) -> list[Problem]:
+    """Extras that must be YAML: a number, a flag, a text, a list."""
+    return [
+        Problem(f"params.extra.{key}", text, "give YAML")
+        for key, text in run.params.extra.items()
+        if not _is_yaml(text)
+    ]
+
+
 def tasks(run: RunSpec, gives: Collection[str] = ()) -> list[Problem]:
     """Tasks that the catalogue does not know, or knows to need what this run does not give.
 
@@ -99,12 +110,22 @@ def tasks(run: RunSpec, gives: Collection[str] = ()) -> list[Problem]:
 
 
 NOT_HERE = {
-    "sandbox": "it executes code that the model wrote, for which this version has no sandbox;"
+    "sandbox": "it executes code that the model wrote, for which this harness has no sandbox;"
     " choose tasks that execute none (proctor tasks shows which do)",
+    "toolchain": "no sandbox of this version is equipped for the code that it executes;"
+    " choose other tasks (proctor tasks shows what each needs)",
     "judge": "it needs a second model as judge, which this version cannot give it;"
     " choose tasks that need none (proctor tasks shows which do)",
 }
 """What a task may need that no run has."""
+
+
+def _is_yaml(text: str) -> bool:
+    try:
+        yaml.safe_load(text)
+    except yaml.YAMLError:
+        return False
+    return True
 
 
 def _suggest(harness: str, key: str, known: Collection[str]) -> str:

@@ -18,6 +18,7 @@ EXTRAS = {
     "harness-bigcode": {"bigcode"},
     "harness-garak": {"garak"},
     "harness-safety-harness": {"safety-harness"},
+    "harness-container": {"container"},
     "harness-bfcl": {"bfcl"},
 }
 BASE = "python:3.11-slim"

@@ -99,6 +99,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "shards other": {"shards": 2},
         "repeats other": {"repeats": 2},
         "judgeRef is not": {"judgeRef": {"name": "judge"}},
+        "image: name an": {"harness": "container"},
     },
     GateRule: {
         "gate rule: set min": {"min": None},

@@ -1,0 +1,106 @@
+"""What stands beside the harness: an image of the user's, and the sandbox."""
+
+from typing import Any
+
+import pytest
+
+from proctor_crds.evaluation_run import Evaluation
+from proctor_crds.validation import SpecInvalidError, parse
+from proctor_operator.children.evaluation_job import Upstream, job
+from proctor_operator.cluster import Manifest
+from proctor_operator.settings import Settings
+from tests.builders import EVALUATION, make_run
+
+KEY = {"endpoint": {"url": "http://a", "model": "m", "apiKeySecretRef": {"name": "s", "key": "k"}}}
+CODE = {"harness": "bigcode", "tasks": ["humaneval"]}
+FACTORY = {"harness": "container", "image": "factory/simple-evals:1", "tasks": ["gpqa_diamond"]}
+
+
+def pod(**evaluation: Any) -> Manifest:
+    """The pod's spec of a run's only evaluation, its artifacts on a claim."""
+    artifacts = {"pvc": {"claimName": "kept"}}
+    owner = make_run(evaluations=[EVALUATION | evaluation], artifacts=artifacts, target=KEY)
+    upstream = Upstream("http://a", "m", api_key=owner.spec.target.endpoint.api_key_secret_ref)
+    made = job(owner, owner.spec.evaluations[0], upstream, Settings())
+    spec: Manifest = made["spec"]["template"]["spec"]
+    return spec
+
+
+def sidecars(spec: Manifest) -> dict[str, Manifest]:
+    """The pod's native sidecars by name."""
+    assert all(each["restartPolicy"] == "Always" for each in spec["initContainers"])
+    return {each["name"]: each for each in spec["initContainers"]}
+
+
+def mounted(container: Manifest) -> set[str]:
+    """The volumes that a container sees."""
+    return {mount["name"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "names"),
+    [
+        ({}, ["adapter"]),
+        ({"harness": "bigcode", "tasks": ["starcoder_fim"]}, ["adapter"]),
+        (CODE, ["adapter", "sandbox"]),
+        (FACTORY, ["adapter", "worker"]),
+    ],
+    ids=["lm-eval", "texts", "code", "factory"],
+)
+def test_each_evaluation_has_the_companions_that_it_needs(
+    evaluation: dict[str, Any], names: list[str]
+) -> None:
+    assert list(sidecars(pod(**evaluation))) == names
+
+
+def test_the_sandbox_has_nothing_of_the_run() -> None:
+    spec = pod(**CODE)
+    sandbox = sidecars(spec)["sandbox"]
+    others = [c for c in [*spec["containers"], *spec["initContainers"]] if c is not sandbox]
+    assert mounted(sandbox) == {"sandbox"}
+    assert not any("sandbox" in mounted(container) for container in others)
+    names = {"PORT_SANDBOX", "MOUNT_SANDBOX", "HOME", "TMPDIR"}
+    names |= {"BIND_ADDRESS", "TERMINATION_MESSAGE_PATH"}
+    assert {variable["name"] for variable in sandbox["env"]} == names
+    assert all("valueFrom" not in variable for variable in sandbox["env"])
+    [volume] = [volume for volume in spec["volumes"] if volume["name"] == "sandbox"]
+    assert volume["emptyDir"] == {"sizeLimit": "64Mi"}
+
+
+def test_the_sandbox_is_shut_in() -> None:
+    sandbox = sidecars(pod(**CODE))["sandbox"]
+    assert sandbox["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"cpu", "memory", "ephemeral-storage"} == sandbox["resources"]["limits"].keys()
+
+
+def test_the_harness_knows_where_the_sandbox_is() -> None:
+    [harness] = pod(**CODE)["containers"]
+    assert {"name": "PORT_SANDBOX", "value": "9200"} in harness["env"]
+
+
+@pytest.mark.parametrize("name", ["gvisor", None])
+def test_the_pod_runs_under_the_runtime_that_is_asked(name: str | None) -> None:
+    spec = pod(**CODE, sandbox={"runtimeClassName": name} if name else {})
+    assert spec.get("runtimeClassName") == name
+
+
+def test_the_image_works_on_the_artifacts_and_has_no_key() -> None:
+    spec = pod(**FACTORY, resources={"limits": {"memory": "9Gi"}})
+    worker, [harness] = sidecars(spec)["worker"], spec["containers"]
+    assert worker["image"] == "factory/simple-evals:1"
+    assert harness["image"].startswith("proctor/harness-container:")
+    assert mounted(worker) == mounted(harness) == {"scratch", "artifacts"}
+    assert worker["resources"]["limits"] == {"memory": "9Gi"}
+    assert all("valueFrom" not in variable for variable in worker["env"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"harness": "container"}, {"image": "x"}], ids=["missing", "needless"]
+)
+def test_an_image_is_named_exactly_where_it_is_run(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SpecInvalidError, match="name an Eval-Factory image"):
+        parse(Evaluation, EVALUATION | wrong)
