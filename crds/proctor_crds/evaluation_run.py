@@ -28,6 +28,7 @@ from proctor_crds.common import (
     Resources,
     S3Source,
     SecretKeyRef,
+    Url,
 )
 from proctor_crds.model_deployment import ModelDeploymentSpec
 from proctor_crds.results import ResultRecord
@@ -65,14 +66,27 @@ class Target(Model):
     """An OpenAI-compatible API outside Proctor."""
 
 
+class Hub(Model):
+    """A server of the Hugging Face Hub's API, which harnesses download datasets from."""
+
+    endpoint: Url
+    """Its URL, such as that of a mirror; harnesses know it as HF_ENDPOINT."""
+
+
 class Datasets(Model):
     """Where the harness finds its tasks' files."""
 
     rules: ClassVar = (
-        exactly_one("datasets", "pvc", "s3", "http"),
+        Rule(
+            "[has(self.pvc), has(self.s3), has(self.http)].filter(x, x).size()"
+            " == (has(self.hub) && !has(self.pvc) && !has(self.s3) && !has(self.http) ? 0 : 1)",
+            "datasets: set hub, or exactly one of pvc, s3, http, or both",
+        ),
         not_yet("s3", "copy the files to a PersistentVolumeClaim and use pvc"),
         not_yet("http", "copy the files to a PersistentVolumeClaim and use pvc"),
     )
+    hub: Hub | None = None
+    """Where datasets are downloaded from; huggingface.co when absent."""
     pvc: PvcSource | None = None
     """A PersistentVolumeClaim; for lm-eval, a directory of task YAML and its data."""
     s3: S3Source | None = None

@@ -14,6 +14,7 @@ exec python3 "$folder/worker.py" "$folder"
 """
 """The driver leaves the worker's script in the scratch volume, which is new with each pod."""
 
+HUB_VARIABLE = "HF_ENDPOINT"
 SANDBOX = "sandbox"
 SANDBOX_PORTS = {"sandbox": 9200}
 SANDBOX_VOLUME: Manifest = {"name": SANDBOX, "emptyDir": {"sizeLimit": "64Mi"}}
@@ -72,6 +73,7 @@ def sandbox(image: str) -> Manifest:
 def worker(image: str, harness: Manifest) -> Manifest:
     """An Eval-Factory image, which does what the driver leaves it to do, with the same means."""
     _scratch, *mounts = harness["volumeMounts"]
+    hub = [variable for variable in harness["env"] if variable["name"] == HUB_VARIABLE]
     return container(
         WORKER,
         image,
@@ -79,7 +81,7 @@ def worker(image: str, harness: Manifest) -> Manifest:
         ports={},
         mounts=mounts,
         # Nothing of the run goes to others than the target.
-        env=[{"name": "NEMO_EVALUATOR_TELEMETRY_LEVEL", "value": "0"}],
+        env=[{"name": "NEMO_EVALUATOR_TELEMETRY_LEVEL", "value": "0"}, *hub],
         restartPolicy="Always",
         resources=harness["resources"],
     )

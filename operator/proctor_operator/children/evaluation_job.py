@@ -171,9 +171,15 @@ def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         ports={},
         peer_ports=ADAPTER_PORTS | companions.peers(evaluation),
         mounts=[artifacts_mount(owner, evaluation), *datasets_mount(evaluation)],
-        env=literals(env),
+        env=literals(env | hub(evaluation)),
         resources=harness_resources(evaluation),
     )
+
+
+def hub(evaluation: Evaluation) -> dict[str, str]:
+    """Where the Hugging Face libraries download from, if not from where they do by themselves."""
+    found = evaluation.datasets.hub if evaluation.datasets else None
+    return {companions.HUB_VARIABLE: escaped(found.endpoint)} if found else {}
 
 
 def harness_resources(evaluation: Evaluation) -> Manifest:

@@ -94,7 +94,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "target: set exactly one": {"endpoint": {"url": "http://host", "model": "m"}},
         "deployment is not": {"deployment": SPEC},
     },
-    Datasets: {"datasets: set exactly one": S3, "s3 is not": S3, "http is not": HTTP},
+    Datasets: {"datasets: set hub, or exactly": S3, "s3 is not": S3, "http is not": HTTP},
     Evaluation: {
         "shards other": {"shards": 2},
         "repeats other": {"repeats": 2},

@@ -104,3 +104,30 @@ def test_the_image_works_on_the_artifacts_and_has_no_key() -> None:
 def test_an_image_is_named_exactly_where_it_is_run(wrong: dict[str, Any]) -> None:
     with pytest.raises(SpecInvalidError, match="name an Eval-Factory image"):
         parse(Evaluation, EVALUATION | wrong)
+
+
+@pytest.mark.parametrize("evaluation", [CODE, FACTORY], ids=["code", "factory"])
+def test_a_mirror_of_the_hub_is_asked_by_who_downloads(evaluation: dict[str, Any]) -> None:
+    spec = pod(**evaluation, datasets={"hub": {"endpoint": "http://mirror$(HOME)"}})
+    told = {"name": "HF_ENDPOINT", "value": "http://mirror$$(HOME)"}
+    knows = {c["name"] for c in [*spec["containers"], *spec["initContainers"]] if told in c["env"]}
+    assert knows == {"harness"} | ({"worker"} if evaluation is FACTORY else set())
+
+
+@pytest.mark.parametrize(
+    ("datasets", "valid"),
+    [
+        ({"hub": {"endpoint": "http://mirror"}}, True),
+        ({"hub": {"endpoint": "http://mirror"}, "pvc": {"claimName": "c"}}, True),
+        ({}, False),
+        ({"hub": {"endpoint": "mirror"}}, False),
+    ],
+    ids=["alone", "beside a claim", "nothing", "no url"],
+)
+def test_datasets_come_from_a_hub_a_claim_or_both(datasets: dict[str, Any], valid: bool) -> None:
+    evaluation = EVALUATION | {"datasets": datasets}
+    if valid:
+        assert parse(Evaluation, evaluation).datasets
+    else:
+        with pytest.raises(SpecInvalidError, match="datasets"):
+            parse(Evaluation, evaluation)

@@ -124,7 +124,9 @@ def test_generated_code_is_judged_by_the_sandbox(
         asked[number] += 1
         right = f"\n    return a + {number}\n"
         wrong = "\n    return None\n"
-        return [right, right if asked[1] <= 3 else wrong, attack, "\n    while True: pass\n"][number]
+        return [right, right if asked[1] <= 3 else wrong, attack, "\n    while True: pass\n"][
+            number
+        ]
 
     params = {"parallelism": 2, "temperature": "0.8", "extra": {"samples": "10"}}
     spec = SPEC | {"tasks": ["humaneval"], "params": params}
