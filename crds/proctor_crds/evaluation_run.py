@@ -108,7 +108,10 @@ class Evaluation(Model):
     rules: ClassVar = (
         only("shards", "1", "split the tasks over several evaluations"),
         only("repeats", "1", "apply several runs"),
-        not_yet("judgeRef", "choose tasks that need no judge"),
+        Rule(
+            "!has(self.judgeRef) || self.harness in ['safety-harness', 'container']",
+            "judgeRef: only safety-harness and container ask a judge; remove it",
+        ),
         Rule(
             "has(self.image) == (self.harness == 'container')",
             "image: name an Eval-Factory image where harness is container, and only there",

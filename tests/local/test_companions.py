@@ -8,7 +8,6 @@ import pytest
 
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest
-from tests.builders import run_manifest
 from tests.local.conftest import World, placed
 from tests.runtime.harness.packages.hub import dataset, hub
 from tests.runtime.harness.packages.scripted import model
@@ -39,10 +38,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def scored(world: World, evaluation: dict[str, Any], *, url: str, mirror: str) -> Manifest:
     """Apply a run of the evaluation, and wait for its scores."""
     asked = {"name": "asked", "datasets": {"hub": {"endpoint": mirror}}, **evaluation}
-    target = {"endpoint": {"url": url, "model": "m"}}
-    await world.cluster.apply(
-        placed(run_manifest("companions", target=target, evaluations=[asked]))
-    )
+    spec = {"target": {"endpoint": {"url": url, "model": "m"}}, "evaluations": [asked]}
+    kind = {"apiVersion": "proctor.dev/v1alpha1", "kind": "EvaluationRun"}
+    await world.cluster.apply(placed({**kind, "metadata": {"name": "companions"}, "spec": spec}))
     await world.condition("EvaluationRun", "Succeeded", "True", "Finished", "companions", SECONDS)
     found = await world.get("EvaluationRun", "companions")
     assert found

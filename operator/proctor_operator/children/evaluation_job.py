@@ -1,6 +1,7 @@
 """One evaluation of an EvaluationRun: a Job of the harness with the adapter as native sidecar."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
@@ -21,6 +22,8 @@ from proctor_operator.settings import Settings
 Run = Resource[EvaluationRunSpec]
 
 ADAPTER_PORTS = {"adapter": 9100}
+JUDGE_PORTS = {"judge": 9101}
+JUDGE_PROBE: Manifest = {"path": "/healthz", "port": "judge"}
 HARNESS = "harness"
 ADAPTER = "adapter"
 ARTIFACTS = "artifacts"
@@ -41,6 +44,12 @@ class Upstream:
     """Stands for all of the target that scores depend on: another identity, another Job."""
     context_length: int | None = None
     api_key: SecretKeyRef | None = None
+    judges: Mapping[str, "Upstream"] = field(default_factory=dict)
+    """Those that judge its answers, by the name of their ModelDeployment."""
+
+    def judge(self, evaluation: Evaluation) -> "Upstream | None":
+        """The evaluation's judge, where it has one."""
+        return self.judges[evaluation.judge_ref.name] if evaluation.judge_ref else None
 
 
 def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings) -> Manifest:
@@ -72,6 +81,9 @@ def asked(spec: EvaluationRunSpec, evaluation: Evaluation, upstream: Upstream) -
     of_run = spec.model_dump(include={"artifacts", "retry"}, exclude_defaults=True)
     key = upstream.api_key.model_dump() if upstream.api_key else None
     target = [upstream.url, upstream.model, upstream.identity, upstream.context_length, key]
+    judge = upstream.judge(evaluation)
+    if judge:
+        target += [judge.url, judge.model, judge.identity]
     return digest([of_run, evaluation.model_dump(exclude_defaults=True), target])
 
 
@@ -102,6 +114,7 @@ def pod_template(
         [*volumes(owner.spec, evaluation), *companions.volumes(evaluation)],
         initContainers=[
             adapter(owner, evaluation, upstream, image),
+            *judging(owner, evaluation, upstream, image),
             *companions.companions(evaluation, asking),
         ],
         **companions.pod_fields(evaluation),
@@ -109,7 +122,9 @@ def pod_template(
         terminationGracePeriodSeconds=15,
     )
     labels = owner_labels(owner) | {EVALUATION_LABEL: evaluation.name}
-    annotations = {TARGET_ANNOTATION: upstream.identity}
+    judge = upstream.judge(evaluation)
+    identity = f"{upstream.identity}.{judge.identity}" if judge else upstream.identity
+    annotations = {TARGET_ANNOTATION: identity}
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
 
 
@@ -152,10 +167,12 @@ def datasets_mount(evaluation: Evaluation) -> list[Manifest]:
 
 def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> Manifest:
     """The container that asks; it has no key, no token, and no way but the adapter."""
+    judge = upstream.judge(evaluation)
     spec = RunSpec(
         harness=evaluation.harness,
         tasks=evaluation.tasks,
         model=upstream.model,
+        judge_model=judge.model if judge else None,
         endpoint_type=evaluation.endpoint_type,
         context_length=upstream.context_length,
         params=evaluation.params,
@@ -164,12 +181,14 @@ def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         "BASE_URL": "http://127.0.0.1:$(PORT_ADAPTER)/v1",
         "RUN_SPEC": escaped(spec.model_dump_json(by_alias=True, exclude_none=True)),
     }
+    if judge:
+        env |= {"JUDGE_URL": "http://127.0.0.1:$(PORT_JUDGE)/v1"}
     return container(
         HARNESS,
         image,
         ["python", "-m", "proctor_harness", "run"],
         ports={},
-        peer_ports=ADAPTER_PORTS | companions.peers(evaluation),
+        peer_ports=ADAPTER_PORTS | companions.peers(evaluation) | (JUDGE_PORTS if judge else {}),
         mounts=[artifacts_mount(owner, evaluation), *datasets_mount(evaluation)],
         env=literals(env | hub(evaluation)),
         resources=harness_resources(evaluation),
@@ -210,3 +229,22 @@ def adapter(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         },
         resources={"requests": {"cpu": "50m", "memory": "128Mi"}},
     )
+
+
+def judging(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> list[Manifest]:
+    """The judge's own adapter, whose answers are kept apart from the target's."""
+    judge = upstream.judge(evaluation)
+    if not judge:
+        return []
+    mount = artifacts_mount(owner, evaluation)
+    mount |= {"subPath": below(mount.get("subPath", ""), "judge")}
+    env = {"UPSTREAM_URL": escaped(judge.url), "PORT_VARIABLE": "PORT_JUDGE"}
+    made = adapter(owner, evaluation, upstream, image) | container(
+        "judge",
+        image,
+        ["python", "-m", "proctor_harness.adapter"],
+        ports=JUDGE_PORTS,
+        mounts=[mount],
+        env=literals(env),
+    )
+    return [made | {"startupProbe": made["startupProbe"] | {"httpGet": JUDGE_PROBE}}]

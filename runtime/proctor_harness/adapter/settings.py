@@ -43,7 +43,8 @@ def settings(environ: Mapping[str, str]) -> Settings:
     config = load(found, environ["MOUNT_ARTIFACTS"])
     return Settings(
         bind_address=environ.get("BIND_ADDRESS", "127.0.0.1"),
-        port=number(environ, "PORT_ADAPTER", 9100),
+        # A pod that has several adapters tells each which port is its own.
+        port=number(environ, environ.get("PORT_VARIABLE", "PORT_ADAPTER"), 9100),
         artifacts=Path(environ["MOUNT_ARTIFACTS"]),
         url=url,
         api_key=environ.get("API_KEY") or None,

@@ -98,7 +98,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
     Evaluation: {
         "shards other": {"shards": 2},
         "repeats other": {"repeats": 2},
-        "judgeRef is not": {"judgeRef": {"name": "judge"}},
+        "judgeRef: only": {"judgeRef": {"name": "judge"}},
         "image: name an": {"harness": "container"},
     },
     GateRule: {

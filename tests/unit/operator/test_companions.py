@@ -1,5 +1,7 @@
 """What stands beside the harness: an image of the user's, and the sandbox."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,3 +133,39 @@ def test_datasets_come_from_a_hub_a_claim_or_both(datasets: dict[str, Any], vali
     else:
         with pytest.raises(SpecInvalidError, match="datasets"):
             parse(Evaluation, evaluation)
+
+
+JUDGED = {"harness": "safety-harness", "tasks": ["wildguard"], "judgeRef": {"name": "guard"}}
+
+
+def test_a_judge_has_an_adapter_of_its_own() -> None:
+    owner = make_run(evaluations=[EVALUATION | JUDGED], target=KEY)
+    judge = Upstream("http://guard.team.svc:8080", "wildguard", "abc")
+    key = owner.spec.target.endpoint.api_key_secret_ref
+    upstream = Upstream("http://a", "m", api_key=key, judges={"guard": judge})
+    made = job(owner, owner.spec.evaluations[0], upstream, Settings())
+    spec: Manifest = made["spec"]["template"]["spec"]
+    adapter = sidecars(spec)["judge"]
+    variables = {v["name"]: v.get("value") for v in adapter["env"]}
+    assert variables["UPSTREAM_URL"] == "http://guard.team.svc:8080"
+    assert variables[variables["PORT_VARIABLE"]] == "9101"
+    assert "API_KEY" not in variables
+    assert adapter["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "judge"}
+    assert [m.get("subPath") for m in adapter["volumeMounts"]] == [None, "judge"]
+    [harness] = spec["containers"]
+    told = {v["name"]: v["value"] for v in harness["env"]}
+    assert told["JUDGE_URL"] == "http://127.0.0.1:$(PORT_JUDGE)/v1"
+    assert json.loads(told["RUN_SPEC"])["judgeModel"] == "wildguard"
+
+
+@pytest.mark.parametrize("field", ["url", "model", "identity"])
+def test_another_judge_is_another_job(field: str) -> None:
+    owner = make_run(evaluations=[EVALUATION | JUDGED])
+    judges = [
+        Upstream("http://g", "g", "1"),
+        replace(Upstream("http://g", "g", "1"), **{field: "x"}),
+    ]
+    upstreams = [Upstream("http://a", "m", judges={"guard": judge}) for judge in judges]
+    made = [job(owner, owner.spec.evaluations[0], upstream, Settings()) for upstream in upstreams]
+    assert len({each["metadata"]["name"] for each in made}) == 2
+    assert len({each["metadata"]["annotations"]["proctor.dev/asked"] for each in made}) == 2
