@@ -82,8 +82,6 @@ class Datasets(Model):
             " == (has(self.hub) && !has(self.pvc) && !has(self.s3) && !has(self.http) ? 0 : 1)",
             "datasets: set hub, or exactly one of pvc, s3, http, or both",
         ),
-        not_yet("s3", "copy the files to a PersistentVolumeClaim and use pvc"),
-        not_yet("http", "copy the files to a PersistentVolumeClaim and use pvc"),
     )
     hub: Hub | None = None
     """Where datasets are downloaded from; huggingface.co when absent."""

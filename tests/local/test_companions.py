@@ -41,7 +41,7 @@ async def scored(world: World, evaluation: dict[str, Any], *, url: str, mirror: 
     spec = {"target": {"endpoint": {"url": url, "model": "m"}}, "evaluations": [asked]}
     kind = {"apiVersion": "proctor.dev/v1alpha1", "kind": "EvaluationRun"}
     await world.cluster.apply(placed({**kind, "metadata": {"name": "companions"}, "spec": spec}))
-    await world.condition("EvaluationRun", "Succeeded", "True", "Finished", "companions", SECONDS)
+    await world.condition("EvaluationRun", "Succeeded", "True", "AllScored", "companions", SECONDS)
     found = await world.get("EvaluationRun", "companions")
     assert found
     status: Manifest = found["status"]["evaluations"][0]

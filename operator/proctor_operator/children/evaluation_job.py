@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
-from proctor_operator.children import companions
+from proctor_operator.children import companions, datasets
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
+    below,
     child,
     digest,
     hashed_name,
@@ -27,7 +28,6 @@ JUDGE_PROBE: Manifest = {"path": "/healthz", "port": "judge"}
 HARNESS = "harness"
 ADAPTER = "adapter"
 ARTIFACTS = "artifacts"
-DATASETS = "datasets"
 TARGET_ANNOTATION = "proctor.dev/target"
 ASKED_ANNOTATION = "proctor.dev/asked"
 IMMUTABLE = ("completions", "podFailurePolicy", "template")
@@ -113,6 +113,7 @@ def pod_template(
         [asking],
         [*volumes(owner.spec, evaluation), *companions.volumes(evaluation)],
         initContainers=[
+            *datasets.fetching(evaluation.datasets, settings.runtime_image),
             adapter(owner, evaluation, upstream, image),
             *judging(owner, evaluation, upstream, image),
             *companions.companions(evaluation, asking),
@@ -136,9 +137,7 @@ def volumes(spec: EvaluationRunSpec, evaluation: Evaluation) -> list[Manifest]:
         if kept
         else {"name": ARTIFACTS, "emptyDir": {}}
     ]
-    if evaluation.datasets and evaluation.datasets.pvc:
-        found.append(claim_volume(DATASETS, evaluation.datasets.pvc.claim_name, read_only=True))
-    return found
+    return [*found, *datasets.volumes(evaluation.datasets)]
 
 
 def artifacts_mount(owner: Run, evaluation: Evaluation) -> Manifest:
@@ -148,21 +147,6 @@ def artifacts_mount(owner: Run, evaluation: Evaluation) -> Manifest:
     if not kept:
         return mount
     return mount | {"subPath": below(kept.path, f"{owner.name}/{evaluation.name}")}
-
-
-def below(root: str, path: str) -> str:
-    """A volume's subPath: relative, without `.`."""
-    return "/".join(part for part in f"{root}/{path}".split("/") if part not in ("", "."))
-
-
-def datasets_mount(evaluation: Evaluation) -> list[Manifest]:
-    """The tasks' files, where the evaluation names them."""
-    source = evaluation.datasets.pvc if evaluation.datasets else None
-    if not source:
-        return []
-    mount: Manifest = {"name": DATASETS, "mountPath": "/datasets", "readOnly": True}
-    path = below(source.path, "")
-    return [mount | ({"subPath": path} if path else {})]
 
 
 def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> Manifest:
@@ -189,7 +173,7 @@ def harness(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) 
         ["python", "-m", "proctor_harness", "run"],
         ports={},
         peer_ports=ADAPTER_PORTS | companions.peers(evaluation) | (JUDGE_PORTS if judge else {}),
-        mounts=[artifacts_mount(owner, evaluation), *datasets_mount(evaluation)],
+        mounts=[artifacts_mount(owner, evaluation), *datasets.mounts(evaluation.datasets)],
         env=literals(env | hub(evaluation)),
         resources=harness_resources(evaluation),
     )

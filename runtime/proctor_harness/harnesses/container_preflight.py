@@ -40,7 +40,10 @@ def main() -> int:
     folder.mkdir()
     if code := ask(["python3", "-c", FIND, str(folder)]):
         return code
-    failure = look(run, frameworks(folder), arguments)
+    try:
+        failure = look(run, frameworks(folder), arguments)
+    except FrameworkError as error:
+        failure = Failure(reason=Reason.PARAMETER_INVALID, message=str(error))
     report = PreflightReport(failure=failure)
     content = report.model_dump_json(by_alias=True, exclude_none=True)
     (arguments.output_dir / PREFLIGHT_FILE).write_text(content, encoding="utf-8")
@@ -48,7 +51,10 @@ def main() -> int:
 
 
 def frameworks(folder: Path) -> dict[str, Tree]:
-    """The tasks of all frameworks of the image, by name; the first of a name counts."""
+    """The tasks of all frameworks of the image, by name; the first of a name counts.
+
+    Raises FrameworkError.
+    """
     found: dict[str, Tree] = {}
     for path in sorted(folder.iterdir()):
         framework = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -57,7 +63,7 @@ def frameworks(folder: Path) -> dict[str, Tree]:
 
 
 def look(run: RunSpec, known: dict[str, Tree], arguments: argparse.Namespace) -> Failure | None:
-    """Write what will be run; gives why nothing can be."""
+    """Write what will be run; gives why nothing can be. Raises FrameworkError."""
     if not known:
         words = "the image has no framework.yml: it is no Eval-Factory image"
         return Failure(reason=Reason.PARAMETER_INVALID, message=words)
@@ -67,11 +73,8 @@ def look(run: RunSpec, known: dict[str, Tree], arguments: argparse.Namespace) ->
     found = [problem for name in run.tasks for problem in eval_factory.problems(known[name], run)]
     if found:
         return Failure(reason=Reason.PARAMETER_INVALID, message="; ".join(map(str, found)))
-    try:
-        for name in run.tasks:
-            _prepare(name, known[name], run, arguments)
-    except FrameworkError as error:
-        return Failure(reason=Reason.PARAMETER_INVALID, message=str(error))
+    for name in run.tasks:
+        _prepare(name, known[name], run, arguments)
     return None
 
 

@@ -41,6 +41,8 @@ ENDPOINT = {
     "url": None,
     "adapter_config": None,
 }
+RAISED = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a template may raise: it computes."""
 MOST_ROUNDS = 8
 """A value may be a template itself; NeMo Evaluator renders until nothing changes."""
 
@@ -61,12 +63,16 @@ def merged(base: Tree, over: Mapping[str, Any]) -> Tree:
 
 
 def tasks(framework: Tree) -> dict[str, Tree]:
-    """Each task's defaults by its name."""
-    defaults = framework["defaults"]
-    return {
-        task["defaults"]["config"]["type"]: merged(defaults, task["defaults"])
-        for task in framework["evaluations"]
-    }
+    """Each task's defaults by its name; raises FrameworkError."""
+    try:
+        defaults = framework["defaults"]
+        return {
+            task["defaults"]["config"]["type"]: merged(defaults, task["defaults"])
+            for task in framework["evaluations"]
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        words = f"framework.yml is not as NeMo Evaluator has it: {error!r}"
+        raise FrameworkError(words) from error
 
 
 def unknown(name: str, known: Collection[str]) -> str:
@@ -131,7 +137,7 @@ def command(configuration: Tree) -> str:
     for _ in range(MOST_ROUNDS):
         try:
             rendered = environment.from_string(text).render(values)
-        except TemplateError as error:
+        except RAISED as error:
             raise FrameworkError(f"the framework's command cannot be rendered: {error}") from error
         if rendered == text:
             return rendered

@@ -11,6 +11,7 @@ import sys
 MEMORY_BYTES = 1 << 30
 FILE_BYTES = 16 << 20
 OPEN_FILES = 64
+TASKS = 4096
 MIB = 1 << 20
 BEGUN = "\n"
 """Said before the program begins, for its time to count from there."""
@@ -37,6 +38,8 @@ def confine(seconds: int) -> None:
         resource.RLIMIT_FSIZE: FILE_BYTES,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_CORE: 0,
+        # Of all that this user runs on the machine, so far above what threads a program may need.
+        resource.RLIMIT_NPROC: TASKS,
     }
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))

@@ -113,6 +113,16 @@ def test_a_fork_bomb_is_a_failure_like_any_other(port: int) -> None:
     assert client.execute(port, bomb, 5)[1].startswith("failed: PermissionError")
 
 
+def test_threads_have_an_end(port: int) -> None:
+    bomb = (
+        "import threading, time\n"
+        "while True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    )
+    passed, result = client.execute(port, bomb, 10)
+    assert not passed
+    assert "thread" in result or result == "timed out"
+
+
 @pytest.mark.parametrize(
     "attempt",
     [

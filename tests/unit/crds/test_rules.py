@@ -54,7 +54,6 @@ KEPT: dict[type[Model], Spec] = {
 """Of each model with rules, an instance that keeps all of them."""
 
 S3 = {"s3": {"uri": "s3://bucket"}}
-HTTP = {"http": {"url": "http://host/x"}}
 
 BROKEN: dict[type[Model], dict[str, Spec]] = {
     ModelSource: {
@@ -94,7 +93,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "target: set exactly one": {"endpoint": {"url": "http://host", "model": "m"}},
         "deployment is not": {"deployment": SPEC},
     },
-    Datasets: {"datasets: set hub, or exactly": S3, "s3 is not": S3, "http is not": HTTP},
+    Datasets: {"datasets: set hub, or exactly": S3},
     Evaluation: {
         "shards other": {"shards": 2},
         "repeats other": {"repeats": 2},
