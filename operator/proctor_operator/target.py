@@ -73,12 +73,11 @@ def with_judges(target: ObservedTarget, judges: Mapping[str, ObservedTarget]) ->
     """The target, ready when each judge is too; without a judge as without a target."""
     known = {name: judge.upstream for name, judge in judges.items() if judge.upstream}
     closed = [judge.condition for judge in judges.values() if not judge.ready]
-    complete = target.upstream and len(known) == len(judges)
-    return replace(
-        target,
-        condition=next(iter(closed), target.condition) if target.ready else target.condition,
-        upstream=replace(target.upstream, judges=known) if complete else None,
-    )
+    condition = next(iter(closed), target.condition) if target.ready else target.condition
+    if target.upstream is None or len(known) < len(judges):
+        return replace(target, condition=condition, upstream=None)
+    upstream = replace(target.upstream, judges=known)
+    return replace(target, condition=condition, upstream=upstream)
 
 
 def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget:

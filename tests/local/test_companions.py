@@ -1,5 +1,6 @@
-"""What stands beside a harness, for real: the sandbox, and an image of the user's."""
+"""What stands beside a harness, for real: the sandbox, an image of the user's, and a judge."""
 
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,23 @@ import pytest
 
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest
-from tests.local.conftest import World, placed
+from proctor_operator.settings import Settings
+from tests.local.conftest import STAND_INS, World, deployment, placed
 from tests.runtime.harness.packages.hub import dataset, hub
 from tests.runtime.harness.packages.scripted import model
 from tests.runtime.harness.packages.test_bigcode import problem
+from tests.runtime.harness.packages.test_safety_harness import wildguard
 from tests.runtime.harness.packages.test_simple_evals import gpqa
 
 SECONDS = 300
 CODE = {"harness": "bigcode", "tasks": ["humaneval"], "params": {"limitSamples": 3}}
+JUDGED = {
+    "harness": "safety-harness",
+    "tasks": ["wildguard"],
+    "endpointType": "chat",
+    "judgeRef": {"name": "arithmetic"},
+    "params": {"limitSamples": 4, "parallelism": 2},
+}
 FACTORY = {
     "harness": "container",
     "image": "proctor/harness-simple-evals:0.1.0",
@@ -27,20 +37,35 @@ FACTORY = {
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A cluster whose images are the real environments."""
-    async with LocalCluster(tmp_path / "state", gpus=0, grace_seconds=10) as local:
-        found = World(local, tmp_path)
+    """A cluster whose harnesses have their real environments; a ModelDeployment is a judge."""
+    image, checkpoint = tmp_path / "judge-image", tmp_path / "judge"
+    for folder in ("checkpoint", "tokenizer"):
+        (checkpoint / folder).mkdir(parents=True)
+    image.write_text(f"#!/bin/sh\nexec {sys.executable} {STAND_INS / 'judge.py'}\n")
+    image.chmod(0o755)
+    async with LocalCluster(
+        tmp_path / "state",
+        volumes={"arithmetic": checkpoint},
+        images={Settings().runtime_image: image},
+        gpus=0,
+        grace_seconds=10,
+    ) as local:
+        found = World(local, checkpoint)
         await found.start_operator()
         yield found
         await found.stop_operator()
 
 
-async def scored(world: World, evaluation: dict[str, Any], *, url: str, mirror: str) -> Manifest:
-    """Apply a run of the evaluation, and wait for its scores."""
+async def apply(world: World, evaluation: dict[str, Any], *, url: str, mirror: str) -> None:
+    """A run of the evaluation."""
     asked = {"name": "asked", "datasets": {"hub": {"endpoint": mirror}}, **evaluation}
     spec = {"target": {"endpoint": {"url": url, "model": "m"}}, "evaluations": [asked]}
     kind = {"apiVersion": "proctor.dev/v1alpha1", "kind": "EvaluationRun"}
     await world.cluster.apply(placed({**kind, "metadata": {"name": "companions"}, "spec": spec}))
+
+
+async def scores(world: World) -> Manifest:
+    """Wait for them."""
     await world.condition("EvaluationRun", "Succeeded", "True", "AllScored", "companions", SECONDS)
     found = await world.get("EvaluationRun", "companions")
     assert found
@@ -58,7 +83,8 @@ async def test_generated_code_is_executed_in_the_sandbox(world: World, tmp_path:
 
     mirrored = {"openai/openai_humaneval": dataset({"test": [problem(n) for n in range(4)]})}
     with hub(mirrored) as mirror, model(answer) as upstream:
-        status = await scored(world, CODE, url=upstream.url, mirror=mirror)
+        await apply(world, CODE, url=upstream.url, mirror=mirror)
+        status = await scores(world)
     [record] = status["results"]
     assert (record["metric"], record["n"]) == ("pass@1", 3)
     assert float(record["value"]) == pytest.approx(2 / 3)
@@ -72,7 +98,31 @@ async def test_an_image_of_the_users_evaluates(world: World) -> None:
 
     rows = dataset({"train": [gpqa(n) for n in range(6)]}, "gpqa_diamond")
     with hub({"Idavidrein/gpqa": rows}) as mirror, model(answer) as upstream:
-        status = await scored(world, FACTORY, url=upstream.url, mirror=mirror)
+        await apply(world, FACTORY, url=upstream.url, mirror=mirror)
+        status = await scores(world)
     found = {(record["metric"], record.get("filter")): record for record in status["results"]}
     assert {float(record["value"]) for record in found.values()} == {0.75}
     assert all(record["task"] == "gpqa_diamond" for record in found.values())
+
+
+async def test_a_judge_is_waited_for_and_then_asked(world: World) -> None:
+    rows = dataset({"test": [wildguard(n) for n in range(1725)]}, "wildguardtest")
+
+    def answer(prompt: str, _: dict[str, Any]) -> str:
+        return "BAD" if prompt == "ask 1" else "never"
+
+    with hub({"allenai/wildguardmix": rows}) as mirror, model(answer) as upstream:
+        await apply(world, JUDGED, url=upstream.url, mirror=mirror)
+        await world.cluster.apply(deployment())
+        said = await world.condition(
+            "EvaluationRun", "TargetReady", "False", "DeploymentNotReady", "companions"
+        )
+        assert "ModelDeployment arithmetic" in said
+        assert await world.jobs("companions") == []
+        assert upstream.seen == []
+        (world.model / "ready").touch()
+        status = await scores(world)
+    [record] = status["results"]
+    assert (record["metric"], float(record["value"]), record["n"]) == ("safety_rate", 0.75, 4)
+    # The target answered as many; what the judge was asked is told apart.
+    assert status["progress"] == {"done": 4, "total": 4}

@@ -36,8 +36,8 @@ def main() -> None:
     if missing := [name for name, found in counts.items() if not found]:
         words = f"no data of {', '.join(missing)}: is the hub at HF_ENDPOINT reachable?"
         report = PreflightReport(failure=Failure(reason=Reason.UNSCORED, message=words))
-    if words := closed(arguments.tasks):
-        report = PreflightReport(failure=Failure(reason=Reason.HARNESS_FAILED, message=words))
+    if why := closed(arguments.tasks):
+        report = PreflightReport(failure=Failure(reason=Reason.HARNESS_FAILED, message=why))
     (arguments.output_dir / COUNTS_FILE).write_text(json.dumps(counts), encoding="utf-8")
     content = report.model_dump_json(by_alias=True, exclude_none=True)
     (arguments.output_dir / PREFLIGHT_FILE).write_text(content, encoding="utf-8")

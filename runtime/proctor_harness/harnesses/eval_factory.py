@@ -21,7 +21,7 @@ from proctor_harness.harnesses.protocol import Problem
 Tree = dict[str, Any]
 EXTRA = re.compile(r"config\.params\.extra\.(\w+(?:\.\w+)*)")
 """How a command asks for an extra."""
-PARAMS = {
+PARAMS: Tree = {
     "limit_samples": None,
     "max_new_tokens": None,
     "max_retries": None,
@@ -33,7 +33,7 @@ PARAMS = {
     "extra": {},
 }
 """The fields of ConfigParams; a template may ask for each."""
-ENDPOINT = {
+ENDPOINT: Tree = {
     "api_key_name": None,
     "model_id": None,
     "stream": None,
