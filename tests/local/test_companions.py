@@ -26,6 +26,12 @@ JUDGED = {
     "judgeRef": {"name": "arithmetic"},
     "params": {"limitSamples": 4, "parallelism": 2},
 }
+JUDGE = """#!/bin/sh
+case "$*" in
+  "-m proctor_runtime serve"*) exec {python} {judge} ;;
+  *) exec {python} "$@" ;;
+esac
+"""
 FACTORY = {
     "harness": "container",
     "image": "proctor/harness-simple-evals:0.1.0",
@@ -41,7 +47,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     image, checkpoint = tmp_path / "judge-image", tmp_path / "judge"
     for folder in ("checkpoint", "tokenizer"):
         (checkpoint / folder).mkdir(parents=True)
-    image.write_text(f"#!/bin/sh\nexec {sys.executable} {STAND_INS / 'judge.py'}\n")
+    image.write_text(JUDGE.format(python=sys.executable, judge=STAND_INS / "judge.py"))
     image.chmod(0o755)
     async with LocalCluster(
         tmp_path / "state",
