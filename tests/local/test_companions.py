@@ -44,7 +44,8 @@ FACTORY = {
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A cluster whose harnesses have their real environments; a ModelDeployment is a judge."""
-    image, checkpoint = tmp_path / "judge-image", tmp_path / "judge"
+    image, checkpoint = tmp_path / "image" / "python", tmp_path / "judge"
+    image.parent.mkdir()
     for folder in ("checkpoint", "tokenizer"):
         (checkpoint / folder).mkdir(parents=True)
     image.write_text(JUDGE.format(python=sys.executable, judge=STAND_INS / "judge.py"))
