@@ -6,7 +6,7 @@ UV := $(or $(shell command -v uv),.tools/bin/uv)
 PYTHON := .venv/bin/python
 EXTRAS := operator,cli,runtime,triton,lm-eval
 # Each with a lock of its own, for their pins conflict.
-HARNESSES := bfcl simple-evals bigcode garak
+HARNESSES := bfcl simple-evals bigcode garak safety-harness container
 COMPILE = $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
   --custom-compile-command 'make lock' --quiet
 comma := ,

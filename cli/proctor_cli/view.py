@@ -109,7 +109,7 @@ def score_row(record: Manifest) -> list[str]:
         record["filter"],
         f"{float(record['value']):.4f}",
         f"{float(stderr):.4f}" if stderr else "",
-        str(record["n"]),
+        str(record.get("n", "")),
     ]
 
 

@@ -16,13 +16,14 @@ from proctor_crds.base import Decimal
 COMPLETE = frozenset({"bfcl", "bigcode", "garak", "safety-harness", "simple-evals"})
 """Harnesses all of whose tasks are listed. lm-eval has 14,000, and everybody's own YAML."""
 
-Unit = Literal["proportion", "bits", "perplexity"]
+Unit = Literal["proportion", "percent", "bits", "perplexity"]
 EndpointType = Literal["completions", "chat"]
 NEEDS = {
     "logprobs": "log-probabilities of the prompt, from a completions endpoint",
     "tools": "an endpoint that calls tools",
     "judge": "a second model that judges the answers",
     "sandbox": "a sandbox, because code that the model wrote is executed",
+    "toolchain": "compilers or libraries of its own for that code",
 }
 """What a task may need beyond an endpoint that answers."""
 

@@ -27,12 +27,15 @@ from proctor_crds.common import (
     Resources,
     S3Source,
     SecretKeyRef,
+    Url,
 )
 from proctor_crds.model_deployment import ModelDeploymentSpec
 from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import HarnessParams
 
-Harness = Literal["lm-eval", "bfcl", "garak", "bigcode", "simple-evals"]
+Harness = Literal[
+    "lm-eval", "bfcl", "garak", "bigcode", "simple-evals", "safety-harness", "container"
+]
 """The harnesses of this version; `proctor_harness.harnesses.HARNESSES` implements each."""
 
 
@@ -62,20 +65,38 @@ class Target(Model):
     """An OpenAI-compatible API outside Proctor."""
 
 
+class Hub(Model):
+    """A server of the Hugging Face Hub's API, which harnesses download datasets from."""
+
+    endpoint: Url
+    """Its URL, such as that of a mirror; harnesses know it as HF_ENDPOINT."""
+
+
 class Datasets(Model):
     """Where the harness finds its tasks' files."""
 
     rules: ClassVar = (
-        exactly_one("datasets", "pvc", "s3", "http"),
-        not_yet("s3", "copy the files to a PersistentVolumeClaim and use pvc"),
-        not_yet("http", "copy the files to a PersistentVolumeClaim and use pvc"),
+        Rule(
+            "[has(self.pvc), has(self.s3), has(self.http)].filter(x, x).size()"
+            " == (has(self.hub) && !has(self.pvc) && !has(self.s3) && !has(self.http) ? 0 : 1)",
+            "datasets: set hub, or exactly one of pvc, s3, http, or both",
+        ),
     )
+    hub: Hub | None = None
+    """Where datasets are downloaded from; huggingface.co when absent."""
     pvc: PvcSource | None = None
     """A PersistentVolumeClaim; for lm-eval, a directory of task YAML and its data."""
     s3: S3Source | None = None
     """An S3 bucket."""
     http: HttpSource | None = None
     """An HTTP URL."""
+
+
+class Sandbox(Model):
+    """Where code that the model wrote is executed; there is one where a task executes any."""
+
+    runtime_class_name: Name | None = None
+    """RuntimeClass of the evaluation's pod, such as one of gVisor or Kata."""
 
 
 class Evaluation(Model):
@@ -93,12 +114,21 @@ class Evaluation(Model):
             "shards: params.extra.batchSize puts questions of several shards into one request;"
             " leave it out",
         ),
-        not_yet("judgeRef", "choose tasks that need no judge"),
+        Rule(
+            "!has(self.judgeRef) || self.harness in ['safety-harness', 'container']",
+            "judgeRef: only safety-harness and container ask a judge; remove it",
+        ),
+        Rule(
+            "has(self.image) == (self.harness == 'container')",
+            "image: name an Eval-Factory image where harness is container, and only there",
+        ),
     )
     name: Name
     """Name within the run."""
     harness: Harness
-    """The harness."""
+    """The harness; `container` is any Eval-Factory image."""
+    image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """The image of `container`, best by its digest: `framework.yml` in, `results.yml` out."""
     tasks: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=253)]],
         Field(min_length=1, max_length=100, json_schema_extra=SET),
@@ -116,6 +146,8 @@ class Evaluation(Model):
     """Where the tasks' files lie; absent for tasks that bring their own."""
     judge_ref: LocalRef | None = None
     """ModelDeployment that judges the answers."""
+    sandbox: Sandbox | None = None
+    """How code that the model wrote is shut in."""
     resources: Resources | None = None
     """Compute resources of the harness container."""
 

@@ -38,8 +38,8 @@ class ResultRecord(Model):
     """Lower end of the 95 % confidence interval, where its method is known to fit the metric."""
     ci_high: Decimal | None = None
     """Upper end of it."""
-    n: Annotated[int, Field(ge=0)]
-    """Samples that the value was computed from."""
+    n: Annotated[int, Field(ge=0)] | None = None
+    """Samples that the value was computed from; absent where the harness does not say."""
     repeats: Annotated[int, Field(ge=1)] | None = None
     """Times that each sample was asked, where that is more than once."""
     stdev_of_repeats: Decimal | None = None

@@ -5,6 +5,7 @@ everything from its environment:
 
 - ``RUN_SPEC``: a `RunSpec` as JSON (harness container);
 - ``CHAT_TEMPLATE``: a Jinja template that replaces the tokenizer's (serving container);
+- ``BASE_URL`` and, where a judge is asked, ``JUDGE_URL``: the OpenAI APIs (harness container);
 - ``SHARD_INDEX``: which share of the questions it asks, where several pods ask them; its files are
   then in `shard_folder` of the artifacts;
 - ``SHARDS``: whose answers to begin with (adapter container of the pod that scores);
@@ -68,6 +69,8 @@ class RunSpec(Model):
     tasks: list[str]
     model: str
     """The served model name to put in each request."""
+    judge_model: str | None = None
+    """The same of the model that judges the answers, where there is one."""
     endpoint_type: Literal["completions", "chat"] = "completions"
     context_length: int | None = None
     """Most tokens of prompt and completion together that the target takes, where known."""

@@ -32,7 +32,7 @@ class Key:
 class Router:
     """Knows which runs wait for which deployment, from the runs that passed by."""
 
-    target_of: dict[Key, Key] = field(default_factory=dict)
+    waits_for: dict[Key, set[Key]] = field(default_factory=dict)
     runs_of: dict[Key, set[Key]] = field(default_factory=dict)
 
     def keys(self, manifest: Manifest) -> set[Key]:
@@ -54,28 +54,30 @@ class Router:
         return keys
 
     def remember(self, run: Manifest) -> None:
-        """Note the run's target, so that the target's events reach the run."""
-        key, name = Key.of(run), target_name(run)
+        """Note the run's target and judges, so that their events reach the run."""
+        key = Key.of(run)
         self.forget(key)
-        if name and not ending(run):
+        names = set() if ending(run) else deployments(run)
+        for name in names:
             deployment = Key(MODEL_DEPLOYMENT.name, key.namespace, name)
-            self.target_of[key] = deployment
+            self.waits_for.setdefault(key, set()).add(deployment)
             self.runs_of.setdefault(deployment, set()).add(key)
 
     def forget(self, run: Key) -> None:
         """The run waits for nothing; what nobody waits for is not kept."""
-        deployment = self.target_of.pop(run, None)
-        if deployment:
+        for deployment in self.waits_for.pop(run, set()):
             self.runs_of[deployment].discard(run)
             if not self.runs_of[deployment]:
                 del self.runs_of[deployment]
 
 
-def target_name(run: Manifest) -> str | None:
-    """The deployment that a run names, of a spec that nobody has checked yet."""
-    target = (run.get("spec") or {}).get("target") or {}
-    name: str | None = (target.get("deploymentRef") or {}).get("name")
-    return name
+def deployments(run: Manifest) -> set[str]:
+    """The deployments that a run names, of a spec that nobody has checked yet."""
+    spec = run.get("spec") or {}
+    refs = [(spec.get("target") or {}).get("deploymentRef")]
+    refs += [evaluation.get("judgeRef") for evaluation in spec.get("evaluations") or []]
+    names = [ref.get("name") for ref in refs if ref]
+    return {name for name in names if name}
 
 
 def parents(manifest: Manifest) -> set[Key]:

@@ -25,8 +25,7 @@ from proctor_operator.plan import Desired
 from proctor_operator.pods import phase
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition, timestamp
-from proctor_operator.target import ObservedTarget
-from proctor_operator.target import observe as observe_target
+from proctor_operator.target import ObservedTarget, observe_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Observed:
 
 async def observe(owner: Run, cluster: Cluster) -> Observed:
     """Read everything that judging needs; pods after Jobs, so that a done Job's pod is done too."""
-    target = await observe_target(owner.spec.target, owner.namespace, cluster)
+    target = await observe_all(owner.spec, owner.namespace, cluster)
     labels = owner_labels(owner)
     jobs = await cluster.list("batch/v1", "Job", owner.namespace, labels)
     pods = await cluster.list("v1", "Pod", owner.namespace, labels)

@@ -1,9 +1,11 @@
 """The target of a run: whether it answers, and how its Jobs reach it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from proctor_crds.evaluation_run import Target
+from proctor_crds.common import LocalRef
+from proctor_crds.evaluation_run import EvaluationRunSpec, Target
 from proctor_crds.reasons import ConditionType, Reason
 from proctor_operator.children.evaluation_job import Upstream
 from proctor_operator.children.naming import digest
@@ -57,6 +59,26 @@ async def observe(target: Target, namespace: str, cluster: Cluster) -> ObservedT
     found = await cluster.get(ref)
     url = cluster.service_url(namespace, name, PORTS["http"])
     return of_deployment(name, None if found and ending(found) else found, url)
+
+
+async def observe_all(spec: EvaluationRunSpec, namespace: str, cluster: Cluster) -> ObservedTarget:
+    """The target and the judges of all evaluations, as one: none is asked before all answer."""
+    target = await observe(spec.target, namespace, cluster)
+    names = sorted({e.judge_ref.name for e in spec.evaluations if e.judge_ref})
+    refs = [Target(deployment_ref=LocalRef(name=name)) for name in names]
+    judges = [await observe(ref, namespace, cluster) for ref in refs]
+    return with_judges(target, dict(zip(names, judges, strict=True)))
+
+
+def with_judges(target: ObservedTarget, judges: Mapping[str, ObservedTarget]) -> ObservedTarget:
+    """The target, ready when each judge is too; without a judge as without a target."""
+    known = {name: judge.upstream for name, judge in judges.items() if judge.upstream}
+    closed = [judge.condition for judge in judges.values() if not judge.ready]
+    condition = next(iter(closed), target.condition) if target.ready else target.condition
+    if target.upstream is None or len(known) < len(judges):
+        return replace(target, condition=condition, upstream=None)
+    upstream = replace(target.upstream, judges=known)
+    return replace(target, condition=condition, upstream=upstream)
 
 
 def of_deployment(name: str, found: Manifest | None, url: str) -> ObservedTarget:

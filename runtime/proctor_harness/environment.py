@@ -48,6 +48,7 @@ def parse(environ: Mapping[str, str]) -> Environment:
         base_url=environ["BASE_URL"].rstrip("/"),
         output_dir=artifacts / run.harness,
         datasets=Path(datasets) if datasets else None,
+        judge_url=environ["JUDGE_URL"].rstrip("/") if "JUDGE_URL" in environ else None,
     )
     return Environment(run, artifacts, workspace, _child(environ, artifacts))
 

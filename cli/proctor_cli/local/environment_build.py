@@ -21,6 +21,8 @@ EXTRAS = {
     "harness-simple-evals": "simple-evals",
     "harness-bigcode": "bigcode",
     "harness-garak": "garak",
+    "harness-safety-harness": "safety-harness",
+    "harness-container": "container",
     "harness-bfcl": "bfcl",
 }
 """Extras of this distribution that each image installs."""

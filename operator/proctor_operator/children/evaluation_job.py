@@ -1,18 +1,22 @@
 """One evaluation of an EvaluationRun: a Job of the harness with the adapter as native sidecar.
 
 Where several pods share its questions, an Indexed Job comes first, each of whose pods asks its
-share and keeps the answers; the Job that scores begins with all of them (docs/adr/0019).
+share and keeps the answers; the Job that scores begins with all of them (docs/adr/0017).
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
+from proctor_operator.children import companions, datasets
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
     NAME_LIMIT,
+    below,
     child,
     digest,
     hashed_name,
@@ -28,10 +32,11 @@ Run = Resource[EvaluationRunSpec]
 DIGITS = len("-999")
 """Of a shard's index, after the name of its Job."""
 ADAPTER_PORTS = {"adapter": 9100}
+JUDGE_PORTS = {"judge": 9101}
 HARNESS = "harness"
 ADAPTER = "adapter"
+JUDGE = "judge"
 ARTIFACTS = "artifacts"
-DATASETS = "datasets"
 TARGET_ANNOTATION = "proctor.dev/target"
 ASKED_ANNOTATION = "proctor.dev/asked"
 INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
@@ -52,6 +57,12 @@ class Upstream:
     """The target's own, where it is an object: one that is made anew may be another model."""
     context_length: int | None = None
     api_key: SecretKeyRef | None = None
+    judges: Mapping[str, "Upstream"] = field(default_factory=dict)
+    """Those that judge its answers, by the name of their ModelDeployment."""
+
+    def judge(self, evaluation: Evaluation) -> "Upstream | None":
+        """The evaluation's judge, where it has one."""
+        return self.judges[evaluation.judge_ref.name] if evaluation.judge_ref else None
 
 
 def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings) -> Manifest:
@@ -113,6 +124,9 @@ def asked(spec: EvaluationRunSpec, evaluation: Evaluation, upstream: Upstream) -
     of_run = spec.model_dump(include={"artifacts", "retry", "adapter"}, exclude_defaults=True)
     key = upstream.api_key.model_dump() if upstream.api_key else None
     target = [upstream.url, upstream.model, upstream.identity, upstream.context_length, key]
+    judge = upstream.judge(evaluation)
+    if judge:
+        target += [judge.url, judge.model, judge.identity]
     return digest([of_run, evaluation.model_dump(exclude_defaults=True), target])
 
 
@@ -137,15 +151,24 @@ def pod_template(
 ) -> Manifest:
     """Harness and adapter, the artifacts between them."""
     image = settings.harness_images[evaluation.harness]
+    asking = harness(owner, evaluation, upstream, image, part)
     spec = pod_spec(
-        [harness(owner, evaluation, upstream, image, part)],
-        volumes(owner.spec, evaluation),
-        initContainers=[adapter(owner, evaluation, upstream, image, part)],
+        [asking],
+        [*volumes(owner.spec, evaluation), *companions.volumes(evaluation)],
+        initContainers=[
+            *datasets.fetching(evaluation.datasets, settings.runtime_image),
+            adapter(owner, evaluation, upstream, image, part),
+            *judging(owner, evaluation, upstream, image),
+            *companions.companions(evaluation, asking),
+        ],
+        **companions.pod_fields(evaluation),
         restartPolicy="Never",
         terminationGracePeriodSeconds=15,
     )
     labels = owner_labels(owner) | {EVALUATION_LABEL: evaluation.name}
-    annotations = {TARGET_ANNOTATION: upstream.identity}
+    judge = upstream.judge(evaluation)
+    identity = f"{upstream.identity}.{judge.identity}" if judge else upstream.identity
+    annotations = {TARGET_ANNOTATION: identity}
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
 
 
@@ -157,9 +180,7 @@ def volumes(spec: EvaluationRunSpec, evaluation: Evaluation) -> list[Manifest]:
         if kept
         else {"name": ARTIFACTS, "emptyDir": {}}
     ]
-    if evaluation.datasets and evaluation.datasets.pvc:
-        found.append(claim_volume(DATASETS, evaluation.datasets.pvc.claim_name, read_only=True))
-    return found
+    return [*found, *datasets.volumes(evaluation.datasets)]
 
 
 def artifacts_mount(owner: Run, evaluation: Evaluation) -> Manifest:
@@ -171,29 +192,16 @@ def artifacts_mount(owner: Run, evaluation: Evaluation) -> Manifest:
     return mount | {"subPath": below(kept.path, f"{owner.name}/{evaluation.name}")}
 
 
-def below(root: str, path: str) -> str:
-    """A volume's subPath: relative, without `.`."""
-    return "/".join(part for part in f"{root}/{path}".split("/") if part not in ("", "."))
-
-
-def datasets_mount(evaluation: Evaluation) -> list[Manifest]:
-    """The tasks' files, where the evaluation names them."""
-    source = evaluation.datasets.pvc if evaluation.datasets else None
-    if not source:
-        return []
-    mount: Manifest = {"name": DATASETS, "mountPath": "/datasets", "readOnly": True}
-    path = below(source.path, "")
-    return [mount | ({"subPath": path} if path else {})]
-
-
 def harness(
     owner: Run, evaluation: Evaluation, upstream: Upstream, image: str, part: Part
 ) -> Manifest:
     """The container that asks; it has no key, no token, and no way but the adapter."""
+    judge = upstream.judge(evaluation)
     spec = RunSpec(
         harness=evaluation.harness,
         tasks=evaluation.tasks,
         model=upstream.model,
+        judge_model=judge.model if judge else None,
         endpoint_type=evaluation.endpoint_type,
         context_length=upstream.context_length,
         shards=part.shards,
@@ -202,16 +210,24 @@ def harness(
     )
     told = spec.model_dump_json(by_alias=True, exclude_none=True, exclude={"repeat", "shard"})
     env = {"BASE_URL": "http://127.0.0.1:$(PORT_ADAPTER)/v1", "RUN_SPEC": escaped(told)}
+    if judge:
+        env |= {"JUDGE_URL": "http://127.0.0.1:$(PORT_JUDGE)/v1"}
     return container(
         HARNESS,
         image,
         ["python", "-m", "proctor_harness", "run"],
         ports={},
-        peer_ports=ADAPTER_PORTS,
-        mounts=[artifacts_mount(owner, evaluation), *datasets_mount(evaluation)],
-        env=[*literals(env), *index_environment(part)],
+        peer_ports=ADAPTER_PORTS | companions.peers(evaluation) | (JUDGE_PORTS if judge else {}),
+        mounts=[artifacts_mount(owner, evaluation), *datasets.mounts(evaluation.datasets)],
+        env=[*literals(env | hub(evaluation)), *index_environment(part)],
         resources=harness_resources(evaluation),
     )
+
+
+def hub(evaluation: Evaluation) -> dict[str, str]:
+    """Where the Hugging Face libraries download from, if not from where they do by themselves."""
+    found = evaluation.datasets.hub if evaluation.datasets else None
+    return {companions.HUB_VARIABLE: escaped(found.endpoint)} if found else {}
 
 
 def harness_resources(evaluation: Evaluation) -> Manifest:
@@ -233,20 +249,28 @@ def adapter(
     owner: Run, evaluation: Evaluation, upstream: Upstream, image: str, part: Part
 ) -> Manifest:
     """The native sidecar that forwards requests, counts them, and alone holds the key."""
+    env = [
+        *adapter_environment(owner, upstream, owner.spec.adapter),
+        *shards_environment(evaluation, part),
+        *index_environment(part),
+    ]
+    return sidecar(ADAPTER, image, ADAPTER_PORTS, artifacts_mount(owner, evaluation), env)
+
+
+def sidecar(
+    name: str, image: str, ports: dict[str, int], mount: Manifest, env: list[Manifest]
+) -> Manifest:
+    """An adapter, whose one port has its name."""
     return container(
-        ADAPTER,
+        name,
         image,
         ["python", "-m", "proctor_harness.adapter"],
-        ports=ADAPTER_PORTS,
-        mounts=[artifacts_mount(owner, evaluation)],
-        env=[
-            *adapter_environment(owner, upstream),
-            *shards_environment(evaluation, part),
-            *index_environment(part),
-        ],
+        ports=ports,
+        mounts=[mount],
+        env=env,
         restartPolicy="Always",
         startupProbe={
-            "httpGet": {"path": "/healthz", "port": "adapter"},
+            "httpGet": {"path": "/healthz", "port": name},
             "periodSeconds": 1,
             "failureThreshold": 120,
         },
@@ -254,11 +278,13 @@ def adapter(
     )
 
 
-def adapter_environment(owner: Run, upstream: Upstream) -> list[Manifest]:
+def adapter_environment(
+    owner: Run, upstream: Upstream, config: dict[str, Any] | None
+) -> list[Manifest]:
     """What the adapter's settings.py reads (docs/adapter.md)."""
     told = {"UPSTREAM_URL": upstream.url, "MODEL_IDENTITY": model_identity(owner, upstream)}
-    if owner.spec.adapter is not None:
-        told["ADAPTER_CONFIG"] = json.dumps(owner.spec.adapter, sort_keys=True)
+    if config is not None:
+        told["ADAPTER_CONFIG"] = json.dumps(config, sort_keys=True)
     env = literals({name: escaped(value) for name, value in told.items()})
     session = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.uid"}}
     env.append({"name": "SESSION", "valueFrom": session})
@@ -283,3 +309,14 @@ def model_identity(owner: Run, upstream: Upstream) -> str:
     """
     target = [upstream.url, upstream.model, upstream.identity, upstream.uid]
     return digest([owner.uid, target])
+
+
+def judging(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> list[Manifest]:
+    """The judge's own adapter, whose answers are kept apart from the target's."""
+    judge = upstream.judge(evaluation)
+    if not judge:
+        return []
+    mount = artifacts_mount(owner, evaluation)
+    mount |= {"subPath": below(mount.get("subPath", ""), "judge")}
+    env = [*literals({"PORT_VARIABLE": "PORT_JUDGE"}), *adapter_environment(owner, judge, None)]
+    return [sidecar(JUDGE, image, JUDGE_PORTS, mount, env)]

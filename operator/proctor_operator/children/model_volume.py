@@ -3,6 +3,8 @@
 The init container that fills it alone holds the source's secret.
 """
 
+from collections.abc import Mapping
+
 from proctor_crds.common import HttpSource, LocalRef, S3Source, SecretKeyRef
 from proctor_crds.model_deployment import HuggingFaceSource, ModelSource, ServedModel
 from proctor_operator.children.pod import claim_volume, container, escaped, literals, within
@@ -30,30 +32,30 @@ def checkpoint(source: ModelSource) -> str:
 
 def fetching(model: ServedModel, image: str) -> list[Manifest]:
     """The init container that fills the volume; none for a claim."""
-    source = model.source
+    source, wanted = model.source, {"checkpoint-format": model.format}
     if source.s3:
-        return [fetch(image, model.format, s3_arguments(source.s3), s3_secret(source.s3))]
+        return [fetch(image, s3_arguments(source.s3) | wanted, s3_secret(source.s3), MOUNT)]
     if source.http:
         token = source_token(source.http.secret_ref)
-        return [fetch(image, model.format, http_arguments(source.http), token)]
+        return [fetch(image, http_arguments(source.http) | wanted, token, MOUNT)]
     if source.hf:
         token = source_token(source.hf.secret_ref)
-        return [fetch(image, model.format, hf_arguments(source.hf), token)]
+        return [fetch(image, hf_arguments(source.hf) | wanted, token, MOUNT)]
     return []
 
 
 def fetch(
-    image: str, checkpoint_format: str, source: dict[str, str | None], secret: list[Manifest]
+    image: str, arguments: Mapping[str, str | None], secret: list[Manifest], mount: Manifest
 ) -> Manifest:
-    """The container that fetches, with what it is told of the source."""
-    given = {name: escaped(value) for name, value in source.items() if value is not None}
-    values = {**given, "checkpoint-format": checkpoint_format, "to": within(MODEL, ".")}
+    """The container that fills the volume that is mounted, with what it is told of the source."""
+    given = {name: escaped(value) for name, value in arguments.items() if value is not None}
+    values = {**given, "to": within(mount["name"], ".")}
     return container(
         FETCH,
         image,
         ["python", "-m", "proctor_runtime", "fetch"],
         ports={},
-        mounts=[MOUNT],
+        mounts=[mount],
         env=secret,
         args=[f"--{name}={value}" for name, value in values.items()],
         resources={"requests": {"cpu": "250m", "memory": "512Mi"}},

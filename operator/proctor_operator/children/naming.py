@@ -53,3 +53,8 @@ def child(owner: Resource[Any], api_version: str, kind: str, name: str, **fields
         "ownerReferences": [owner.owner_reference],
     }
     return {"apiVersion": api_version, "kind": kind, "metadata": meta, **fields}
+
+
+def below(root: str, path: str) -> str:
+    """A volume's subPath: relative, without `.`."""
+    return "/".join(part for part in f"{root}/{path}".split("/") if part not in ("", "."))

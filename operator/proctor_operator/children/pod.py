@@ -44,13 +44,15 @@ def container(  # noqa: PLR0913  each is a field of the container
     mounts: Sequence[Manifest],
     env: Sequence[Manifest] = (),
     peer_ports: Mapping[str, int] | None = None,
+    scratch: Manifest = SCRATCH_MOUNT,
     **fields: Any,
 ) -> Manifest:
     """A hardened container that is told every address through its environment.
 
-    `env` comes after the addresses, so it may refer to them as `$(PORT_HTTP)`.
+    `env` comes after the addresses, so it may refer to them as `$(PORT_HTTP)`. `scratch` is where
+    it may write, a volume that the pod's containers share unless one has its own.
     """
-    mounts = [SCRATCH_MOUNT, *mounts]
+    mounts = [scratch, *mounts]
     result: Manifest = {
         "name": name,
         "image": image,
@@ -68,11 +70,11 @@ def container(  # noqa: PLR0913  each is a field of the container
 
 
 def addresses(ports: Mapping[str, int], mounts: Sequence[Manifest]) -> list[Manifest]:
-    """The variables of the address convention."""
+    """The variables of the address convention; the first mount is the home."""
     fixed = {"BIND_ADDRESS": "0.0.0.0", "TERMINATION_MESSAGE_PATH": TERMINATION_MESSAGE_PATH}  # noqa: S104  a pod's own network
     by_port = {variable("PORT", name): str(port) for name, port in ports.items()}
     by_mount = {variable("MOUNT", mount["name"]): mount["mountPath"] for mount in mounts}
-    home = variable("MOUNT", SCRATCH)
+    home = variable("MOUNT", mounts[0]["name"])
     return literals(fixed | by_port | by_mount | {"HOME": f"$({home})", "TMPDIR": f"$({home})"})
 
 

@@ -48,7 +48,8 @@ def settings(environ: Mapping[str, str]) -> Settings:
     config = load(found, str(artifacts))
     return Settings(
         bind_address=environ.get("BIND_ADDRESS", "127.0.0.1"),
-        port=number(environ, "PORT_ADAPTER", 9100),
+        # A pod that has several adapters tells each which port is its own.
+        port=number(environ, environ.get("PORT_VARIABLE", "PORT_ADAPTER"), 9100),
         artifacts=artifacts,
         shards=tuple(shard_folder(mounted, n) for n in range(number(environ, "SHARDS", 0))),
         url=url,

@@ -3,7 +3,15 @@
 To add one: a module like `bfcl`, a line here, its tasks in `proctor_crds/tasks`, a golden test.
 """
 
-from proctor_harness.harnesses import bfcl, bigcode, garak, lm_eval, simple_evals
+from proctor_harness.harnesses import (
+    bfcl,
+    bigcode,
+    container,
+    garak,
+    lm_eval,
+    safety_harness,
+    simple_evals,
+)
 from proctor_harness.harnesses.protocol import Harness
 
 HARNESSES: dict[str, Harness] = {
@@ -12,4 +20,6 @@ HARNESSES: dict[str, Harness] = {
     "garak": garak,
     "bigcode": bigcode,
     "simple-evals": simple_evals,
+    "safety-harness": safety_harness,
+    "container": container,
 }

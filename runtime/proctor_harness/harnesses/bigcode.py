@@ -1,32 +1,32 @@
 """The BigCode evaluation harness, as NVIDIA packages it (nvidia-bigcode-eval).
 
-Most of its tasks run the code that the model wrote, for which there is no sandbox yet: the
-catalogue says which, and they are refused. The others compare texts.
+Tasks of two kinds: in some, texts are compared; in the others the code that the model wrote is
+executed, in the sandbox. Those for whose code no sandbox is equipped are refused.
 """
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from proctor_crds.results import ResultRecord
+from proctor_crds import catalogue
 from proctor_crds.wire import RunResult, RunSpec, Unscored
-from proctor_harness.harnesses import parameters
+from proctor_harness.harnesses import bigcode_report, parameters
 from proctor_harness.harnesses.bigcode_preflight import COUNTS_FILE
 from proctor_harness.harnesses.protocol import Problem, Workspace
-from proctor_harness.harnesses.records import Samples, proportion
 
+EXTRAS = ("samples",)
+"""`samples`: answers to each problem; with 10 there is a pass@10, with 100 a pass@100."""
 MODEL_TYPES = {"completions": "nim-base", "chat": "nim-chat"}
 
 
 def validate(run: RunSpec) -> list[Problem]:
     """Check tasks and sampling."""
     return [
-        *parameters.tasks(run),
+        *parameters.tasks(run, gives=["sandbox"]),
         *parameters.sampling(run),
         *parameters.unsupported(run, "bigcode", ["few_shot"]),
-        *parameters.extras(run, "bigcode", ()),
+        *parameters.extras(run, "bigcode", EXTRAS),
+        *parameters.integers(run, EXTRAS),
     ]
 
 
@@ -36,6 +36,7 @@ def preflight(run: RunSpec, workspace: Workspace) -> list[str]:
     argv = [sys.executable, "-m", module, "--output-dir", str(workspace.output_dir)]
     if run.params.limit_samples is not None:
         argv += ["--limit", str(run.params.limit_samples)]
+    argv += ["--samples", run.params.extra.get("samples", "1")]
     return [*argv, "--", *run.tasks]
 
 
@@ -46,18 +47,19 @@ def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
 
 def parse(run: RunSpec, output_dir: Path) -> RunResult:
     """Read each task's ``metrics.json``, and take for a score what has samples."""
-    counts = _read(output_dir / COUNTS_FILE)
-    reports = {task: _read(output_dir / task / "metrics.json").get(task, {}) for task in run.tasks}
-    unscored = [
-        Unscored(task=task, why="bigcode left no metric of it")
+    counts = bigcode_report.read(output_dir / COUNTS_FILE)
+    found = {
+        task: bigcode_report.records(task, output_dir / task, counts.get(task, {}))
         for task in run.tasks
-        if not reports[task] or task not in counts
-    ]
-    silent = {part.task for part in unscored}
-    found = [
-        _records(task, reports[task], counts[task]) for task in run.tasks if task not in silent
-    ]
-    return RunResult(results=[record for records in found for record in records], unscored=unscored)
+    }
+    return RunResult(
+        results=[record for records in found.values() for record in records],
+        unscored=[
+            Unscored(task=task, why="bigcode left no metric of it")
+            for task, records in found.items()
+            if not records
+        ],
+    )
 
 
 def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
@@ -73,10 +75,10 @@ def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
         "--temperature": params.temperature,
         "--top_p": params.top_p,
         "--max_new_tokens": params.max_new_tokens,
+        "--n_samples": params.extra.get("samples"),
     }
     return [
-        *(sys.executable, "-m", "proctor_harness.harnesses.fresh_folder", folder),
-        "bigcode_eval.main_server",
+        *(sys.executable, "-m", *_module(task, folder)),
         *("--model_type", MODEL_TYPES[run.endpoint_type]),
         *("--url", f"{workspace.base_url}/{path}"),
         *("--model_kwargs", json.dumps(model, separators=(",", ":"))),
@@ -88,16 +90,8 @@ def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     ]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
-
-
-def _records(task: str, report: dict[str, float], counts: dict[str, int]) -> Iterator[ResultRecord]:
-    """A language without a sample has a value too, which is no score."""
-    for language, n in counts.items():
-        value = report[f"{language} Exact Match"]
-        record = proportion(task, "exact_match", value, Samples(n))
-        yield record.model_copy(update={"filter": language})
+def _module(task: str, folder: str) -> list[str]:
+    found = catalogue.find("bigcode", task)
+    if found and "sandbox" in found.needs:
+        return ["proctor_harness.harnesses.bigcode_sandboxed", folder]
+    return ["proctor_harness.harnesses.fresh_folder", folder, "bigcode_eval.main_server"]

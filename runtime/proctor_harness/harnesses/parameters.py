@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Collection, Iterable
 
+import yaml
+
 from proctor_crds import catalogue
 from proctor_crds.wire import RunSpec
 from proctor_harness.harnesses.protocol import Problem
@@ -72,8 +74,20 @@ def flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-def tasks(run: RunSpec) -> list[Problem]:
-    """Tasks that the catalogue does not know, or knows to need what this run does not give."""
+def yaml_values(run: RunSpec) -> list[Problem]:
+    """Extras that must be YAML: a number, a flag, a text, a list."""
+    return [
+        Problem(f"params.extra.{key}", text, "give YAML")
+        for key, text in run.params.extra.items()
+        if not _is_yaml(text)
+    ]
+
+
+def tasks(run: RunSpec, gives: Collection[str] = ()) -> list[Problem]:
+    """Tasks that the catalogue does not know, or knows to need what this run does not give.
+
+    `gives` names the needs that the harness's module can meet.
+    """
     problems = []
     for name in run.tasks:
         task = catalogue.find(run.harness, name)
@@ -81,8 +95,13 @@ def tasks(run: RunSpec) -> list[Problem]:
             problems.append(Problem("tasks", name, catalogue.suggestion(run.harness, name)))
             continue
         problems += [
-            Problem("tasks", name, NOT_HERE[need]) for need in task.needs if need in NOT_HERE
+            Problem("tasks", name, NOT_HERE[need])
+            for need in task.needs
+            if need in NOT_HERE and need not in gives
         ]
+        if "judge" in task.needs and "judge" in gives and not run.judge_model:
+            remedy = f"name the model that judges the answers of {name}"
+            problems.append(Problem("judgeRef", None, remedy))
         if run.endpoint_type not in task.endpoint_types:
             usable = " or ".join(task.endpoint_types)
             remedy = f"the task {name} needs endpointType {usable}"
@@ -91,12 +110,22 @@ def tasks(run: RunSpec) -> list[Problem]:
 
 
 NOT_HERE = {
-    "sandbox": "it executes code that the model wrote, for which this version has no sandbox;"
+    "sandbox": "it executes code that the model wrote, for which this harness has no sandbox;"
     " choose tasks that execute none (proctor tasks shows which do)",
+    "toolchain": "no sandbox of this version is equipped for the code that it executes;"
+    " choose other tasks (proctor tasks shows what each needs)",
     "judge": "it needs a second model as judge, which this version cannot give it;"
     " choose tasks that need none (proctor tasks shows which do)",
 }
 """What a task may need that no run has."""
+
+
+def _is_yaml(text: str) -> bool:
+    try:
+        yaml.safe_load(text)
+    except yaml.YAMLError:
+        return False
+    return True
 
 
 def _suggest(harness: str, key: str, known: Collection[str]) -> str:

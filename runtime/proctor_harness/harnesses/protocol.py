@@ -37,6 +37,8 @@ class Workspace:
     """Writable and empty; what the harness writes here is kept."""
     datasets: Path | None
     """Task definitions and their data, read-only; the subprocess's working directory."""
+    judge_url: str | None = None
+    """The judge's OpenAI API, ending in /v1: an adapter too."""
 
 
 class NoReportError(Exception):

@@ -17,6 +17,8 @@ EXTRAS = {
     "harness-simple-evals": {"simple-evals"},
     "harness-bigcode": {"bigcode"},
     "harness-garak": {"garak"},
+    "harness-safety-harness": {"safety-harness"},
+    "harness-container": {"container"},
     "harness-bfcl": {"bfcl"},
 }
 BASE = "python:3.11-slim"

@@ -14,7 +14,10 @@ from proctor_operator.settings import Settings
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[2] / "golden").glob("*/cr.yaml"))
 SETTINGS = Settings(
-    runtime_image="proctor/runtime:test", harness_images={"lm-eval": "proctor/harness-lm-eval:test"}
+    runtime_image="proctor/runtime:test",
+    harness_images={
+        name: f"proctor/harness-{name}:test" for name in ("lm-eval", "bigcode", "container")
+    },
 )
 
 

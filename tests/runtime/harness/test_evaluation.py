@@ -123,7 +123,10 @@ def test_a_chat_endpoint_cannot_score_log_probabilities(
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"harness": "lm_eval"}, "harness='lm_eval': choose one of bfcl, bigcode, garak, lm-eval"),
+        (
+            {"harness": "lm_eval"},
+            "harness='lm_eval': choose one of bfcl, bigcode, container, garak",
+        ),
         ({"params": {"temperature": "3"}}, "params.temperature='3': choose a number from 0 to 2"),
         ({"params": {"parallelism": 0}}, "params.parallelism=0"),
         ({"params": {"extra": {"tokeniser": "x"}}}, "did you mean tokenizer?"),

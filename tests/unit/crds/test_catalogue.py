@@ -33,7 +33,7 @@ def test_search_wants_every_word() -> None:
     assert catalogue.search("java", "lm-eval") == []
 
 
-@pytest.mark.parametrize("harness", get_args(Harness))
+@pytest.mark.parametrize("harness", sorted({*get_args(Harness)} - {"container"}))
 def test_every_harness_has_tasks(harness: str) -> None:
     assert catalogue.tasks(harness)
 

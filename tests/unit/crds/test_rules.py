@@ -54,7 +54,6 @@ KEPT: dict[type[Model], Spec] = {
 """Of each model with rules, an instance that keeps all of them."""
 
 S3 = {"s3": {"uri": "s3://bucket"}}
-HTTP = {"http": {"url": "http://host/x"}}
 
 BROKEN: dict[type[Model], dict[str, Spec]] = {
     ModelSource: {
@@ -90,14 +89,15 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "target: set exactly one": {"endpoint": {"url": "http://host", "model": "m"}},
         "deployment is not": {"deployment": SPEC},
     },
-    Datasets: {"datasets: set exactly one": S3, "s3 is not": S3, "http is not": HTTP},
+    Datasets: {"datasets: set hub, or exactly": S3},
     Evaluation: {
         "shards: only lm-eval": {"shards": 2, "harness": "bfcl"},
         "shards: params.extra.batchSize": {
             "shards": 2,
             "params": {"extra": {"batchSize": "4"}},
         },
-        "judgeRef is not": {"judgeRef": {"name": "judge"}},
+        "judgeRef: only": {"judgeRef": {"name": "judge"}},
+        "image: name an": {"harness": "container"},
     },
     GateRule: {
         "gate rule: set min": {"min": None},

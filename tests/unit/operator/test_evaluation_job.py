@@ -8,7 +8,8 @@ import pytest
 
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
-from proctor_operator.children.evaluation_job import Upstream, below, job
+from proctor_operator.children.evaluation_job import Upstream, job
+from proctor_operator.children.naming import below
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
 from tests.builders import EVALUATION, make_run

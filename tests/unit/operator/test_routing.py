@@ -4,7 +4,7 @@ import pytest
 
 from proctor_operator.cluster import Manifest
 from proctor_operator.routing import Key, Router
-from tests.builders import deployment_manifest, make_deployment, make_pod, run_manifest
+from tests.builders import EVALUATION, deployment_manifest, make_deployment, make_pod, run_manifest
 
 DEMO = Key("ModelDeployment", "team", "demo")
 RUN = Key("EvaluationRun", "team", "run")
@@ -96,3 +96,12 @@ def test_what_carries_no_label_concerns_nobody(router: Router) -> None:
     stranger = make_pod()
     stranger["metadata"]["labels"] = None
     assert router.keys(stranger) == set()
+
+
+def test_a_run_waits_for_its_judges_too(router: Router) -> None:
+    judged = EVALUATION | {"harness": "safety-harness", "judgeRef": {"name": "guard"}}
+    router.keys(run_manifest(evaluations=[EVALUATION, judged]))
+    assert RUN in router.keys(deployment_manifest("guard"))
+    assert RUN in router.keys(deployment_manifest("demo"))
+    router.keys_of_deleted(run_manifest(evaluations=[EVALUATION, judged]))
+    assert router == Router()

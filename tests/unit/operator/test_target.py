@@ -7,7 +7,7 @@ import pytest
 from proctor_crds.reasons import Reason
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
-from proctor_operator.target import ObservedTarget, of_deployment
+from proctor_operator.target import ObservedTarget, of_deployment, with_judges
 from tests.builders import MODEL, deployment_manifest
 
 URL = "http://demo.team.svc:8080"
@@ -132,3 +132,31 @@ def test_a_field_that_came_later_changes_no_identity_by_being_unset(stored: Any)
 @pytest.mark.parametrize("api", [{"toolCallParser": "hermes"}, {"reasoningParser": "think"}])
 def test_how_answers_are_read_changes_the_identity(api: Any) -> None:
     assert identity(api=api) != identity()
+
+
+def test_nobody_is_asked_before_the_judges_answer() -> None:
+    waiting = of_deployment("guard", deployment_manifest("guard", status=ready("False")), URL)
+    found = with_judges(observed(status=ready()), {"guard": waiting})
+    assert not found.ready
+    assert "ModelDeployment guard is not Ready" in found.condition.message
+    assert found.upstream
+    assert found.upstream.judges == {"guard": waiting.upstream}
+
+
+def test_a_judge_that_does_not_exist_is_waited_for() -> None:
+    found = with_judges(observed(status=ready()), {"guard": of_deployment("guard", None, URL)})
+    assert found.condition.reason == Reason.DEPLOYMENT_NOT_FOUND
+    assert found.upstream is None
+
+
+def test_the_target_speaks_first() -> None:
+    judge = of_deployment("guard", None, URL)
+    found = with_judges(observed(status=ready("False")), {"guard": judge})
+    assert found.condition == observed(status=ready("False")).condition
+
+
+def test_with_every_judge_ready_the_target_is() -> None:
+    judge = of_deployment("guard", deployment_manifest("guard", status=ready()), URL)
+    found = with_judges(observed(status=ready()), {"guard": judge})
+    assert found.ready
+    assert found.condition == observed(status=ready()).condition

@@ -1,6 +1,7 @@
-"""A Hugging Face Hub as far as `datasets` asks it for files: one revision of each repository.
+"""A Hugging Face Hub as far as `datasets` and `transformers` ask it for files.
 
-Point HF_ENDPOINT at it. What a repository holds is a test's to make, in the real dataset's format.
+Point HF_ENDPOINT at it. It has one revision of each repository. What that holds is a test's to
+make, in the real dataset's format.
 """
 
 import contextlib
@@ -91,17 +92,18 @@ def build(repositories: Repositories) -> Starlette:
         headers = {"X-Repo-Commit": REVISION, "ETag": f'"{etag(content)}"'}
         return Response(content, headers=headers, media_type="application/octet-stream")
 
-    api = "/api/datasets/{repo:path}"
-    return Starlette(
-        routes=[
+    def below(api: str, files: str) -> list[Route]:
+        return [
             Route(api + "/tree/{revision}", tree),
             Route(api + "/tree/{revision}/{path:path}", tree),
             Route(api + "/paths-info/{revision}", paths, methods=["POST"]),
             Route(api + "/revision/{revision}", info),
             Route(api, info),
-            Route("/datasets/{repo:path}/resolve/{revision}/{path:path}", resolve),
+            Route(files + "/resolve/{revision}/{path:path}", resolve),
         ]
-    )
+
+    datasets = below("/api/datasets/{repo:path}", "/datasets/{repo:path}")
+    return Starlette(routes=[*datasets, *below("/api/models/{repo:path}", "/{repo:path}")])
 
 
 def etag(content: bytes) -> str:

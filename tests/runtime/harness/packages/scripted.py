@@ -46,11 +46,16 @@ def model(answer: Callable[[str, Body], str | None]) -> Iterator[Model]:
         body = await request.json()
         state.seen.append(body)
         chat = "messages" in body
-        text = answer(body["messages"][-1]["content"] if chat else body["prompt"], body)
-        if text is None:
+        asked = body["messages"][-1]["content"] if chat else body["prompt"]
+        texts = [answer(prompt, body) for prompt in (asked if type(asked) is list else [asked])]
+        if None in texts:
             return JSONResponse({"error": {"message": "refused"}}, 400)
-        said = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
-        choices = [{"index": i, "finish_reason": "stop", **said} for i in range(body.get("n") or 1)]
+        repeated = [text for text in texts for _ in range(body.get("n") or 1)]
+        choices = [
+            {"index": i, "finish_reason": "stop"}
+            | ({"message": {"role": "assistant", "content": text}} if chat else {"text": text})
+            for i, text in enumerate(repeated)
+        ]
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         names = {"id": "1", "created": 0, "model": body["model"], "object": "chat.completion"}
         return JSONResponse({**names, "choices": choices, "usage": usage})

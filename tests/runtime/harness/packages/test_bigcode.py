@@ -1,7 +1,12 @@
-"""bigcode's tasks that compare texts, on data in the real format; the rest is refused."""
+"""bigcode on data in the real format: texts are compared, and code is executed in the sandbox."""
 
+import contextlib
 import json
+import os
+import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +14,7 @@ import pytest
 
 from tests.runtime.harness.packages.hub import dataset, hub
 from tests.runtime.harness.packages.scripted import evaluate, model, python_of
-from tests.runtime.harness.processes import adapter
+from tests.runtime.harness.processes import adapter, free_port
 
 TASK = "starcoder_fim"
 SPEC: dict[str, Any] = {
@@ -37,8 +42,42 @@ def python() -> Path:
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     rows = [row(number, language) for number, language in enumerate(LANGUAGES)]
-    with hub({"bigcode/santacoder-fim-task": dataset({"train": rows})}) as url:
+    repositories = {
+        "bigcode/santacoder-fim-task": dataset({"train": rows}),
+        "openai/openai_humaneval": dataset({"test": list(map(problem, range(4)))}),
+        "google-research-datasets/mbpp": dataset({"test": list(map(basic_problem, range(500)))}),
+    }
+    with hub(repositories) as url:
         yield url
+
+
+def problem(number: int) -> dict[str, Any]:
+    """One problem of HumanEval, as its columns are."""
+    name = f"plus{number}"
+    test = f"\ndef check(candidate):\n    assert candidate(1) == {number + 1}\n"
+    prompt = f'def {name}(a):\n    """ Add {number}.\n    """\n'
+    solution = {"canonical_solution": f"    return a + {number}\n", "entry_point": name}
+    return {"task_id": f"HumanEval/{number}", "prompt": prompt, "test": test, **solution}
+
+
+def basic_problem(number: int) -> dict[str, Any]:
+    """One problem of MBPP, as its columns are."""
+    tests = [f"assert plus{number}({n}) == {n + number}" for n in (1, 2, 3)]
+    rest = {"test_setup_code": "", "challenge_test_list": [], "code": ""}
+    return {"task_id": number, "text": f"Add {number}.", "test_list": tests, **rest}
+
+
+@contextlib.contextmanager
+def sandbox(python: Path) -> Iterator[str]:
+    """The container beside the harness's: the same image, and nothing of the run."""
+    port = str(free_port())
+    environ = {"PORT_SANDBOX": port, "PATH": os.environ["PATH"]}
+    argv = [python, "-m", "proctor_harness.sandbox"]
+    with subprocess.Popen(argv, env=environ) as process:
+        try:
+            yield port
+        finally:
+            process.terminate()
 
 
 def test_the_scores_are_bigcodes_own(python: Path, endpoint: str, tmp_path: Path) -> None:
@@ -72,9 +111,92 @@ def test_data_that_cannot_be_had_is_a_failure(python: Path, tmp_path: Path) -> N
     assert upstream.seen == []
 
 
-def test_what_would_execute_is_refused(python: Path, tmp_path: Path) -> None:
+def test_generated_code_is_judged_by_the_sandbox(
+    python: Path, endpoint: str, tmp_path: Path
+) -> None:
+    asked: Counter[int] = Counter()
+    attacked = tmp_path / "attacked"
+    attack = f"\n    open({str(attacked)!r}, 'w')\n    return a + 2\n"
+
+    def answer(prompt: str, _: dict[str, Any]) -> str:
+        """Right; right three times of ten; an attack; the truth, and then no end."""
+        number = int(prompt.partition("def plus")[2].partition("(")[0])
+        asked[number] += 1
+        right = f"\n    return a + {number}\n"
+        wrong = "\n    return None\n"
+        return [right, right if asked[1] <= 3 else wrong, attack, "\n    while True: pass\n"][
+            number
+        ]
+
+    params = {"parallelism": 2, "temperature": "0.8", "extra": {"samples": "10"}}
+    spec = SPEC | {"tasks": ["humaneval"], "params": params}
+    with (
+        model(answer) as upstream,
+        adapter(upstream.url, tmp_path) as sidecar,
+        sandbox(python) as port,
+    ):
+        hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+        ended = evaluate(python, sidecar, spec, PORT_SANDBOX=port, **hub_of)
+        progress = sidecar.progress()
+    found = {record.metric: record for record in ended.result.results}
+    report = json.loads((tmp_path / "bigcode/humaneval/metrics.json").read_text())["humaneval"]
+    correct = [10, 3, 0, 0]
+    for k in (1, 10):
+        # The unbiased estimator (Chen et al. 2021): 1 - C(n-c, k) / C(n, k).
+        expected = sum(1 - comb(10 - c, k) / comb(10, k) for c in correct) / 4
+        assert float(found[f"pass@{k}"].value) == report[f"pass@{k}"] == pytest.approx(expected)
+        assert found[f"pass@{k}"].n == 40
+    assert set(found) == {"pass@1", "pass@10"}
+    # Ten answers to a problem are not ten problems.
+    assert float(found["pass@1"].stderr or 0) > 2 * report["pass@1_stderr"]
+    verdicts = (tmp_path / "bigcode/humaneval/verdicts.jsonl").read_text()
+    assert verdicts.count("timed out") == 10
+    assert verdicts.count("PermissionError") == 10
+    assert not attacked.exists()
+    assert progress["done"] == progress["total"] == 40
+
+
+def test_mbpp_is_judged_too(python: Path, endpoint: str, tmp_path: Path) -> None:
+    def answer(prompt: str, _: dict[str, Any]) -> str:
+        number = int(prompt.partition("Add ")[2].partition(".")[0])
+        return f"def plus{number}(a):\n    return a + {number or 1}\n"
+
+    with (
+        model(answer) as upstream,
+        adapter(upstream.url, tmp_path) as sidecar,
+        sandbox(python) as port,
+    ):
+        hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+        ended = evaluate(python, sidecar, SPEC | {"tasks": ["mbpp"]}, PORT_SANDBOX=port, **hub_of)
+    [record] = ended.result.results
+    report = json.loads((tmp_path / "bigcode/mbpp/metrics.json").read_text())["mbpp"]
+    assert (record.metric, record.n) == ("pass@1", 5)
+    assert float(record.value) == report["pass@1"] == 0.8
+
+
+def test_without_a_sandbox_nothing_is_executed(python: Path, endpoint: str, tmp_path: Path) -> None:
     with model(lambda *_: "") as upstream, adapter(upstream.url, tmp_path) as sidecar:
-        ended = evaluate(python, sidecar, SPEC | {"tasks": ["humaneval"]})
-    assert ended.exit_code == 64
+        hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+        ended = evaluate(python, sidecar, SPEC | {"tasks": ["humaneval"]}, **hub_of)
+    assert ended.failure.reason == "HarnessFailed"
     assert "no sandbox" in ended.failure.message
+    assert upstream.seen == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tasks": ["multiple-rs"]}, "no sandbox of this version is equipped"),
+        ({"tasks": ["humanevl"]}, "did you mean humaneval"),
+        ({"params": {"extra": {"samples": "0"}}}, "give a positive integer"),
+    ],
+    ids=["toolchain", "unknown", "samples"],
+)
+def test_what_it_cannot_do_is_refused(
+    python: Path, tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    with model(lambda *_: "") as upstream, adapter(upstream.url, tmp_path) as sidecar:
+        ended = evaluate(python, sidecar, SPEC | change)
+    assert ended.exit_code == 64
+    assert words in ended.failure.message
     assert upstream.seen == []

@@ -1,0 +1,44 @@
+"""An Eval-Factory image's ``results.yml``, as nemo_evaluator.api.api_dataclasses has it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from proctor_crds.results import ResultRecord
+
+Tree = dict[str, Any]
+
+
+def records(report: Path) -> list[ResultRecord]:
+    """Each score of each task, then of each group that is no task."""
+    results = yaml.safe_load(report.read_text(encoding="utf-8"))["results"]
+    tasks, groups = results.get("tasks") or {}, results.get("groups") or {}
+    named = [
+        *tasks.items(),
+        *((name, group) for name, group in groups.items() if name not in tasks),
+    ]
+    return [record for name, result in named for record in _of(name, result)]
+
+
+def _of(name: str, result: Tree) -> Iterator[ResultRecord]:
+    for metric, found in (result.get("metrics") or {}).items():
+        for score, content in found["scores"].items():
+            yield _record(name, metric, score, content)
+    for part, below in (result.get("groups") or {}).items():
+        yield from _of(part, below)
+
+
+def _record(name: str, metric: str, score: str, content: Tree) -> ResultRecord:
+    """What a framework does not say stays unsaid: most give no count, none a direction."""
+    stats = content.get("stats") or {}
+    error = stats.get("stderr")
+    return ResultRecord(
+        task=name,
+        metric=metric,
+        filter="none" if score == metric else score,
+        value=repr(float(content["value"])),
+        stderr=None if error is None else repr(float(error)),
+        n=stats.get("count"),
+    )
