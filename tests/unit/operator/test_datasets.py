@@ -61,7 +61,8 @@ def test_files_are_fetched_before_anything_starts(
     assert {"name": "datasets", "emptyDir": {}} in spec["volumes"]
     assert "readOnly" not in mount(fetch)
     others = [*spec["containers"], *spec["initContainers"][1:]]
-    assert not any("valueFrom" in variable for each in others for variable in each["env"])
+    given = [v["valueFrom"] for each in others for v in each["env"] if "valueFrom" in v]
+    assert not any("secretKeyRef" in source for source in given)
 
 
 def test_the_harness_reads_the_path_that_is_named() -> None:
