@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from proctor_runtime.engine.megatron.scoring import likeliest
 from proctor_runtime.engine.scheduling.step import Draws
 
 NEVER = float("-inf")
@@ -63,11 +64,11 @@ class Sampler:
         """Return one token per row of ``[sequences, vocabulary]`` logits."""
         drawn = [(at, self._drawings[s]) for at, s in enumerate(sequences) if s in self._drawings]
         if not drawn:
-            return logits.argmax(-1)
+            return likeliest(logits, 1)[:, 0]
         logits = logits.clone()
         for at, drawing in drawn:
             drawing.adjust(logits[at])
-        tokens = logits.argmax(-1)
+        tokens = likeliest(logits, 1)[:, 0]
         random_rows = [(at, drawing) for at, drawing in drawn if drawing.is_random]
         if random_rows:
             rows, drawings = zip(*random_rows, strict=True)
