@@ -57,10 +57,12 @@ def die(error: Exception) -> None:
     Several threads may see the same death; the first to say so is the only one.
     """
     LAST_WORDS.acquire()
-    logger.critical("the engine is dead: %s", error)
-    report(Reason.RUNTIME_CRASHED, str(error))
-    sys.stderr.flush()
-    os._exit(1)
+    try:
+        logger.critical("the engine is dead: %s", error)
+        report(Reason.RUNTIME_CRASHED, str(error))
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
 
 
 def make_batcher(engine: Engine, tokenizer: Tokenizer, settings: Settings) -> Batcher:
