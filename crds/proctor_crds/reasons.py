@@ -46,6 +46,7 @@ class Reason(StrEnum):
     VOLUME_FULL = "VolumeFull"
     PARALLELISM_INVALID = "ParallelismInvalid"
     KV_CACHE_TOO_SMALL = "KvCacheTooSmall"
+    KV_CACHE_TOO_LARGE = "KvCacheTooLarge"
     RUNTIME_CRASHED = "RuntimeCrashed"
 
     TARGET_ANSWERS = "TargetAnswers"
@@ -185,6 +186,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The KV cache could not hold one sequence of the longest that are served.",
         "`engine.kvCacheGiB` is small, or `engine.maxSequenceLength` large.",
         "Set `engine.kvCacheGiB` to what the message names, or leave it out.",
+    ),
+    Reason.KV_CACHE_TOO_LARGE: Explanation(
+        "There is not as much memory as the KV cache should have.",
+        "`engine.kvCacheGiB` is more than the weights leave free.",
+        "Set `engine.kvCacheGiB` lower, or leave it out.",
     ),
     Reason.RUNTIME_CRASHED: Explanation(
         "The server ended without saying why in a known way.",

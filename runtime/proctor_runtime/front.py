@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -38,14 +38,19 @@ def present(
     queue, queued = MeteredQueue(batcher, metrics), settings.api.max_queued_requests
     model = served_model(batcher, tokenizer, settings)
     with transport_to(queue, model, settings) as way:
-        described = description(model, way, settings, checkpoint_digest)
-        logger.info("serving %s: %s", model.name, described)
+
+        def described() -> dict[str, Any]:
+            # As the engine is now: of what it began with it may have had to give something up.
+            now = replace(model, info=batcher.engine.info)
+            return description(now, way, settings, checkpoint_digest)
+
+        logger.info("serving %s: %s", model.name, described())
         api = Api(
             service=Service(model=model, transport=way, most_choices=queued),
             readiness=Readiness(way, batcher.last_token),
             metrics=metrics,
             traffic=Traffic(),
-            describe=lambda: described,
+            describe=described,
             body_limit=settings.api.max_body_bytes,
         )
         bind, port = settings.addresses.bind, settings.addresses.http

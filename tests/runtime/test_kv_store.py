@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 
+from proctor_crds.reasons import Reason
 from proctor_runtime.engine.options import EngineOptions
 from proctor_runtime.failure import RejectedError
 from tests.runtime.conftest import quiet
@@ -55,3 +56,11 @@ def test_a_store_begins_with_zeros_of_its_type(dtype: torch.dtype) -> None:
     store = zeros((3, 5), dtype, torch.device("cpu"))
     assert store.dtype is dtype
     assert torch.equal(store, torch.zeros(3, 5, dtype=dtype))
+
+
+def test_a_store_for_which_there_is_no_memory() -> None:
+    beyond_any_address_space = (1 << 40, 1 << 10)
+    with pytest.raises(RejectedError, match=r"a KV cache of 1\.05e\+06 GiB") as refused:
+        zeros(beyond_any_address_space, torch.uint8, torch.device("cpu"))
+    assert refused.value.reason == Reason.KV_CACHE_TOO_LARGE
+    assert "set engine.kvCacheGiB lower" in str(refused.value)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from proctor_runtime.engine.protocol import (
     Completion,
@@ -101,10 +102,11 @@ class Batcher:
         self._is_still.clear()
         threading.Thread(target=self.run, name="engine", daemon=True).start()
 
-    def run(self) -> None:
-        """Serve in this thread, until `close`."""
+    def run(self, on_begin: Callable[[], None] = lambda: None) -> None:
+        """Serve in this thread, until `close`, which waits for it once `on_begin` is called."""
         self._is_still.clear()
         try:
+            on_begin()
             self._serve()
         finally:
             self._is_still.set()
@@ -260,8 +262,7 @@ def launch(make: Callable[[], Batcher]) -> Batcher:
         except BaseException as error:  # the caller's to handle
             made.set_exception(error)
             return
-        made.set_result(batcher)
-        batcher.run()
+        batcher.run(partial(made.set_result, batcher))
 
     threading.Thread(target=be_the_engine, name="engine", daemon=True).start()
     return made.result()

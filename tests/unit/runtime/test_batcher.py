@@ -1,11 +1,12 @@
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from proctor_runtime.engine.batcher import Batcher
+from proctor_runtime.engine.batcher import Batcher, launch
 from proctor_runtime.engine.fake import CAPACITY, FakeEngine
 from proctor_runtime.engine.protocol import (
     EngineDeadError,
@@ -270,3 +271,19 @@ def test_a_start_is_heard_once_and_before_any_token() -> None:
     submitted.result(5)
     assert heard == ["start", "token", "token", "token"]
     batcher.close()
+
+
+class LateBatcher(Batcher):
+    """One whose thread gets no processor for a while."""
+
+    def run(self, on_begin: Callable[[], None] = lambda: None) -> None:
+        time.sleep(0.2)
+        super().run(on_begin)
+
+
+def test_what_was_asked_before_the_thread_ran_is_finished_before_close_returns() -> None:
+    batcher = launch(lambda: LateBatcher(FakeEngine(), decode=text_of))
+    future = batcher.submit(request())
+    batcher.close()
+    assert future.done()
+    assert future.result().finish == "length"

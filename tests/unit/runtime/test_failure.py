@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,23 @@ def test_a_long_message_stays_readable_within_the_limit(
 def test_without_a_kubelet_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TERMINATION_MESSAGE_PATH", raising=False)
     report(Reason.RUNTIME_CRASHED, "nobody listens")
+
+
+DEATH = """
+import threading
+from proctor_runtime.engine.protocol import EngineDeadError
+from proctor_runtime.serve import die
+
+dying = threading.Thread(target=die, args=(EngineDeadError("a rank died"),))
+dying.start()
+dying.join()
+"""
+
+
+def test_a_server_ends_also_where_its_last_words_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERMINATION_MESSAGE_PATH", str(tmp_path / "none" / "termination-log"))
+    ended = subprocess.run([sys.executable, "-c", DEATH], check=False, capture_output=True)
+    assert ended.returncode == 1
+    assert b"a rank died" in ended.stderr

@@ -40,10 +40,21 @@ class KvStore:
 
 
 def zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Return zeros; on a CPU of memory that is not taken before it is written to."""
-    if device.type != "cpu":
-        return torch.zeros(shape, dtype=dtype, device=device)
-    untouched = np.zeros(math.prod(shape) * dtype.itemsize, dtype=np.uint8)
+    """Return zeros; on a CPU of memory that is not taken before it is written to.
+
+    Raises `RejectedError` where there is not so much.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    try:
+        if device.type != "cpu":
+            return torch.zeros(shape, dtype=dtype, device=device)
+        untouched = np.zeros(size, dtype=np.uint8)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise RejectedError(
+            Reason.KV_CACHE_TOO_LARGE,
+            f"a KV cache of {size / (1 << 30):.3g} GiB for each rank cannot be allocated: set "
+            f"engine.kvCacheGiB lower, or leave it out ({str(error).splitlines()[0]})",
+        ) from error
     return torch.from_numpy(untouched).view(dtype).view(shape)
 
 
