@@ -159,6 +159,16 @@ def test_files_are_out_of_reach(port: int, attempt: str, tmp_path: Path) -> None
     assert sentinel.read_text() == "kept"
 
 
+def test_no_file_grows_where_the_kernel_has_no_landlock(tmp_path: Path) -> None:
+    text = "import sys\nfrom proctor_harness.sandbox import confined, landlock\n"
+    text += "landlock.version = lambda: 0\nconfined.confine(5)\n"
+    text += "with open(sys.argv[1], 'w') as file: file.write('x')"
+    argv = [sys.executable, "-c", text, str(tmp_path / "file")]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert "File too large" in ended.stderr
+    assert (tmp_path / "file").read_text() == ""
+
+
 @pytest.mark.parametrize(
     "attempt",
     [
