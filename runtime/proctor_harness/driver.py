@@ -59,7 +59,7 @@ def find_harness(name: str) -> Harness:
 def evaluate(environment: Environment, harness: Harness) -> RunResult:
     """Take the run from its parameters to its scores."""
     _clear(environment.workspace.output_dir)
-    _look_ahead(environment, harness)
+    _look_ahead(environment.at(0), harness)
     sharded = environment.run.shards > 1
     return (_asked_share if sharded else _scored)(environment, harness)
 
@@ -108,6 +108,9 @@ class Asked:
 
 def _ask(environment: Environment, harness: Harness, before: Snapshot) -> Asked:
     run, workspace = environment.run, environment.workspace
+    # A look ahead leaves what the commands and the scores need in the repeat's own directory.
+    if run.repeat and (failure := _report(environment, harness).failure):
+        raise _all([failure])
     for argv in harness.commands(run, workspace):
         _judge(environment, before, _child(environment, argv))
     result = _scores(environment, harness)

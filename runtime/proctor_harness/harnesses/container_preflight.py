@@ -57,7 +57,10 @@ def frameworks(folder: Path) -> dict[str, Tree]:
     """
     found: dict[str, Tree] = {}
     for path in sorted(folder.iterdir()):
-        framework = yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:
+            framework = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise FrameworkError(f"the image's framework.yml is no YAML: {error}") from error
         found = eval_factory.tasks(framework) | found
     return found
 

@@ -1,7 +1,8 @@
 """Run in an Eval-Factory image by its own Python, from 3.8 on: does what the driver asks.
 
 ``container_worker FOLDER``: takes each ``N.json``, a command; writes what it prints to ``N.log``,
-then its exit code to ``N.exit``. It has nothing but the standard library.
+then its exit code to ``N.exit``. It has nothing but the standard library. A command during which
+its container ended, for want of memory, say, is not begun again: it would end it again.
 """
 
 import json
@@ -12,6 +13,8 @@ import time
 from pathlib import Path
 
 WAIT_SECONDS = 0.1
+KILLED = 137
+"""As a shell has it."""
 
 
 def main() -> None:
@@ -20,9 +23,12 @@ def main() -> None:
     number = 0
     while True:
         request = Path(sys.argv[1]) / f"{number}.json"
-        if request.exists():
-            run(request)
+        if request.with_suffix(".exit").exists():
             number += 1
+        elif request.with_suffix(".log").exists():
+            end(request, KILLED)
+        elif request.exists():
+            run(request)
         else:
             time.sleep(WAIT_SECONDS)
 
@@ -36,6 +42,11 @@ def run(request: Path) -> None:
         except OSError as error:
             log.write(f"the image cannot run {argv[0]}: {error}\n".encode())
             code = 127
+    end(request, code)
+
+
+def end(request: Path, code: int) -> None:
+    """Tell that the command is through."""
     part = request.with_suffix(".part")
     part.write_text(str(code), encoding="utf-8")
     part.rename(request.with_suffix(".exit"))

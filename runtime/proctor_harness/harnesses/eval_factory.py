@@ -41,6 +41,8 @@ ENDPOINT: Tree = {
     "url": None,
     "adapter_config": None,
 }
+LEAST: Tree = {"config": {"params": {"extra": {}}}}
+"""What a framework that sets no parameter may leave out."""
 RAISED = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a template may raise: it computes."""
 MOST_ROUNDS = 8
@@ -65,14 +67,17 @@ def merged(base: Tree, over: Mapping[str, Any]) -> Tree:
 def tasks(framework: Tree) -> dict[str, Tree]:
     """Each task's defaults by its name; raises FrameworkError."""
     try:
-        defaults = framework["defaults"]
-        return {
+        defaults = merged(LEAST, framework["defaults"])
+        found = {
             task["defaults"]["config"]["type"]: merged(defaults, task["defaults"])
             for task in framework["evaluations"]
         }
+        for task in found.values():
+            task["command"]  # a KeyError where there is none
     except (KeyError, TypeError, AttributeError) as error:
         words = f"framework.yml is not as NeMo Evaluator has it: {error!r}"
         raise FrameworkError(words) from error
+    return found
 
 
 def unknown(name: str, known: Collection[str]) -> str:

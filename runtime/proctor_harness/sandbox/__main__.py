@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Semaphore
 from types import FrameType
 
-from proctor_harness.sandbox import execution, kernel
+from proctor_harness.sandbox import execution, kernel, landlock
 
 SLOTS = 2
 """Programs at a time: so much memory and so many CPUs has the container."""
@@ -28,7 +28,9 @@ def main() -> int:
     why = execution.refusal()
     print(f"sandbox: {why or 'ready'}", file=sys.stderr, flush=True)
     address = ("127.0.0.1", int(os.environ["PORT_SANDBOX"]))
-    ThreadingHTTPServer(address, handler(why, Semaphore(SLOTS))).serve_forever()
+    # Without Landlock a program could reach into another by /proc.
+    slots = Semaphore(SLOTS if landlock.version() else 1)
+    ThreadingHTTPServer(address, handler(why, slots)).serve_forever()
     return 0
 
 

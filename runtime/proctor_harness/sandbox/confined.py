@@ -6,10 +6,10 @@ the descriptor VERDICT; a program that ends the process has none, and has not pa
 
 import os
 import resource
+import signal
 import sys
 
 MEMORY_BYTES = 1 << 30
-FILE_BYTES = 16 << 20
 OPEN_FILES = 64
 TASKS = 4096
 MIB = 1 << 20
@@ -33,9 +33,8 @@ def confine(seconds: int) -> None:
     from proctor_harness.sandbox import kernel, landlock, seccomp  # noqa: PLC0415  found by `root`
 
     limits = {
-        resource.RLIMIT_CPU: seconds + 1,
         resource.RLIMIT_AS: MEMORY_BYTES,
-        resource.RLIMIT_FSIZE: FILE_BYTES,
+        resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_CORE: 0,
         # Of all that this user runs on the machine, so far above what threads a program may need.
@@ -43,6 +42,10 @@ def confine(seconds: int) -> None:
     }
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
+    # The first of the two is a signal that tells why, the second kills.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds + 1, seconds + 2))
+    # Where what keeps its time ends, so does it.
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_capabilities()
     if landlock.version():

@@ -5,6 +5,7 @@ import os
 import platform
 from dataclasses import dataclass
 
+PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
 PR_SET_NO_NEW_PRIVS = 38
@@ -23,8 +24,12 @@ class Architecture:
     """Calls that no program may make, by number."""
     clone: int
     socketpair: int
+    fcntl: int
+    ioctl: int
     own_only: tuple[int, ...]
-    """Calls whose first argument is a process, which must be itself: kill, tgkill, prlimit64."""
+    """Calls whose first argument is a process, which must be itself: kill, tgkill, prlimit64,
+    sched_setparam, sched_setscheduler, sched_setaffinity, sched_setattr, migrate_pages, move_pages.
+    """
 
 
 X86_64 = Architecture(
@@ -59,10 +64,44 @@ X86_64 = Architecture(
         "msgget": 68,
         "mq_open": 240,
         "memfd_create": 319,
+        # Landlock knows none of these, and the oldest not truncate.
+        "truncate": 76,
+        "chmod": 90,
+        "fchmod": 91,
+        "fchmodat": 268,
+        "fchmodat2": 452,
+        "chown": 92,
+        "fchown": 93,
+        "lchown": 94,
+        "fchownat": 260,
+        "utime": 132,
+        "utimes": 235,
+        "futimesat": 261,
+        "utimensat": 280,
+        "setxattr": 188,
+        "lsetxattr": 189,
+        "fsetxattr": 190,
+        "setxattrat": 463,
+        "removexattr": 197,
+        "lremovexattr": 198,
+        "fremovexattr": 199,
+        "removexattrat": 466,
+        "shmat": 30,
+        "shmctl": 31,
+        "semop": 65,
+        "semtimedop": 220,
+        "semctl": 66,
+        "msgsnd": 69,
+        "msgrcv": 70,
+        "msgctl": 71,
+        "setpriority": 141,
+        "ioprio_set": 251,
     },
     clone=56,
     socketpair=53,
-    own_only=(62, 234, 302),
+    fcntl=72,
+    ioctl=16,
+    own_only=(62, 234, 302, 142, 144, 203, 314, 256, 279),
 )
 AARCH64 = Architecture(
     audit=0xC00000B7,
@@ -94,10 +133,37 @@ AARCH64 = Architecture(
         "msgget": 186,
         "mq_open": 180,
         "memfd_create": 279,
+        "truncate": 45,
+        "fchmod": 52,
+        "fchmodat": 53,
+        "fchmodat2": 452,
+        "fchown": 55,
+        "fchownat": 54,
+        "utimensat": 88,
+        "setxattr": 5,
+        "lsetxattr": 6,
+        "fsetxattr": 7,
+        "setxattrat": 463,
+        "removexattr": 14,
+        "lremovexattr": 15,
+        "fremovexattr": 16,
+        "removexattrat": 466,
+        "shmat": 196,
+        "shmctl": 195,
+        "semop": 193,
+        "semtimedop": 192,
+        "semctl": 191,
+        "msgsnd": 189,
+        "msgrcv": 188,
+        "msgctl": 187,
+        "setpriority": 140,
+        "ioprio_set": 30,
     },
     clone=220,
     socketpair=199,
-    own_only=(129, 131, 261),
+    fcntl=25,
+    ioctl=29,
+    own_only=(129, 131, 261, 118, 119, 122, 274, 238, 239),
 )
 ARCHITECTURES = {"x86_64": X86_64, "aarch64": AARCH64}
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from proctor_harness.sandbox import client, execution
+from tests.kube import eventually
 from tests.runtime.harness.processes import free_port
 
 WHOLE_FAILURE = "failed: "
@@ -78,9 +79,11 @@ def test_a_program_that_does_not_come_to_its_end_has_not_passed(
         "socket.socket(socket.AF_UNIX)",
         "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
         "socket.socketpair(socket.AF_INET)",
+        "socket.socketpair(type=socket.SOCK_DGRAM)[0].sendto(b'x', '/dev/log')",
+        "socket.socketpair(type=socket.SOCK_SEQPACKET)",
         "ctypes.CDLL(None).syscall(425, 8, ctypes.create_string_buffer(256)) + 1 or fail()",
     ],
-    ids=["tcp", "udp", "ipv6", "unix", "netlink", "pair", "io_uring"],
+    ids=["tcp", "udp", "ipv6", "unix", "netlink", "pair", "datagrams", "packets", "io_uring"],
 )
 def test_there_is_no_network(port: int, attempt: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -133,6 +136,11 @@ def test_threads_have_an_end(port: int) -> None:
         "os.symlink('/etc', 'here')",
         "os.unlink(SENTINEL)",
         "os.truncate(SENTINEL, 0)",
+        "os.chmod(SENTINEL, 0o777)",
+        "os.chown(SENTINEL, -1, os.getgid())",
+        "os.utime(SENTINEL, (0, 0))",
+        "os.setxattr(SENTINEL, 'user.mark', b'x')",
+        "os.fchmod(os.open(os.__file__, os.O_RDONLY), 0o644)",
         "open(SENTINEL).read()",
         "open('/etc/passwd').read()",
         "open('/proc/self/environ').read()",
@@ -151,6 +159,16 @@ def test_files_are_out_of_reach(port: int, attempt: str, tmp_path: Path) -> None
     assert sentinel.read_text() == "kept"
 
 
+def test_no_file_grows_where_the_kernel_has_no_landlock(tmp_path: Path) -> None:
+    text = "import sys\nfrom proctor_harness.sandbox import confined, landlock\n"
+    text += "landlock.version = lambda: 0\nconfined.confine(5)\n"
+    text += "with open(sys.argv[1], 'w') as file: file.write('x')"
+    argv = [sys.executable, "-c", text, str(tmp_path / "file")]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert "File too large" in ended.stderr
+    assert (tmp_path / "file").read_text() == ""
+
+
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -160,8 +178,18 @@ def test_files_are_out_of_reach(port: int, attempt: str, tmp_path: Path) -> None
         "resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))",
         "signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)",
         "ctypes.CDLL(None, use_errno=True).ptrace(16, os.getppid(), 0, 0) + 1 or fail()",
+        "fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getppid())",
+        "fcntl.fcntl(os.pipe()[0], fcntl.F_SETSIG, 9)",
+        "fcntl.ioctl(socket.socketpair()[0], 0x8901, pack('i', os.getppid()))",
+        "os.sched_setaffinity(os.getppid(), {0})",
+        "os.setpriority(os.PRIO_USER, os.getuid(), 19)",
+        "ctypes.CDLL(None, use_errno=True).shmat(0, 0, 0o10000) + 1 or fail()",
+        "ctypes.CDLL(None, use_errno=True).shmctl(-1, 0, 0) + 1 or fail()",
     ],
-    ids=["kill", "kill-all", "group", "limits", "pidfd", "ptrace"],
+    ids=[
+        *("kill", "kill-all", "group", "limits", "pidfd", "ptrace", "owner", "signal", "ioctl"),
+        *("affinity", "priority", "shared-memory", "shared-memory-gone"),
+    ],
 )
 def test_other_processes_are_out_of_reach(port: int, attempt: str) -> None:
     refused(port, attempt)
@@ -212,6 +240,17 @@ def test_no_program_has_more_than_thirty_seconds() -> None:
     assert 29 < time.monotonic() - began < 50
 
 
+def test_no_program_outlives_what_keeps_its_time() -> None:
+    text = "from proctor_harness.sandbox import execution\n"
+    text += "execution.run('import time; time.sleep(1000)', 30)"
+    with subprocess.Popen([sys.executable, "-c", text]) as keeper:
+        children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children")
+        [child] = eventually(lambda: children.read_text().split())
+        eventually(lambda: "Seccomp:\t2" in Path(f"/proc/{child}/status").read_text())
+        keeper.kill()
+    eventually(lambda: not Path(f"/proc/{child}").exists())
+
+
 def test_programs_do_not_get_in_each_others_way(port: int) -> None:
     programs = [f"assert {n} % 3" for n in range(12)]
     with ThreadPoolExecutor(8) as pool:
@@ -239,7 +278,8 @@ def test_a_program_that_cannot_begin_is_nobodys_failure(monkeypatch: pytest.Monk
 
 def refused(port: int, attempt: str) -> None:
     """The attempt raises OSError; `fail` is for those that only return -1."""
-    imports = "import ctypes, multiprocessing, os, resource, signal, socket, subprocess"
+    imports = "import ctypes, fcntl, multiprocessing, os, resource, signal, socket, subprocess"
+    imports += "\nfrom struct import pack"
     give_up = "def fail(): raise PermissionError(ctypes.get_errno())"
     program = f"{imports}\n{give_up}\n{attempt}"
     passed, result = client.execute(port, program, 20)

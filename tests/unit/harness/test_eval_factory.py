@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from proctor_crds.wire import HarnessParams, RunSpec
-from proctor_harness.harnesses import eval_factory
+from proctor_harness.harnesses import container_preflight, eval_factory
 from proctor_harness.harnesses.eval_factory import FrameworkError
 
 URL = "http://127.0.0.1:9100/v1"
@@ -122,7 +122,28 @@ def test_a_template_can_do_no_harm(template: str, words: str) -> None:
         eval_factory.command(configured(asked()) | {"command": template})
 
 
-@pytest.mark.parametrize("framework", [None, [], {}, {"defaults": {}, "evaluations": [{}]}])
+@pytest.mark.parametrize("config", [{}, {"params": None}, {"params": {"extra": None}}])
+def test_a_framework_may_set_no_parameter(config: dict[str, Any]) -> None:
+    task = {"name": "t", "defaults": {"config": {"type": "t", **config}}}
+    framework = {"defaults": {"command": "run"}, "evaluations": [task]}
+    found = eval_factory.tasks(framework)["t"]
+    assert eval_factory.problems(found, asked()) == []
+    whole = eval_factory.configured(found, asked(), URL, "http://judge/v1", Path("/out"))
+    assert eval_factory.command(whole) == "run"
+
+
+WITHOUT_COMMAND = {"defaults": {}, "evaluations": [{"defaults": {"config": {"type": "t"}}}]}
+
+
+@pytest.mark.parametrize(
+    "framework", [None, [], {}, {"defaults": {}, "evaluations": [{}]}, WITHOUT_COMMAND]
+)
 def test_another_file_of_that_name_is_refused(framework: Any) -> None:
     with pytest.raises(FrameworkError, match="not as NeMo Evaluator has it"):
         eval_factory.tasks(framework)
+
+
+def test_a_framework_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "000.yml").write_text("a: [")
+    with pytest.raises(FrameworkError, match="no YAML"):
+        container_preflight.frameworks(tmp_path)

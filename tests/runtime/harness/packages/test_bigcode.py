@@ -99,6 +99,20 @@ def test_the_scores_are_bigcodes_own(python: Path, endpoint: str, tmp_path: Path
     assert {body["temperature"] for body in upstream.seen} == {0.1}
 
 
+def test_each_repeat_is_scored(python: Path, endpoint: str, tmp_path: Path) -> None:
+    with (
+        model(lambda *_: "return None") as upstream,
+        adapter(upstream.url, tmp_path) as sidecar,
+    ):
+        hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+        ended = evaluate(python, sidecar, SPEC | {"repeats": 2}, **hub_of)
+    assert [(r.filter, r.n, r.repeats) for r in ended.result.results] == [
+        ("py", 3, 2),
+        ("js", 2, 2),
+    ]
+    assert len(upstream.seen) == 10
+
+
 def test_data_that_cannot_be_had_is_a_failure(python: Path, tmp_path: Path) -> None:
     with (
         hub({}) as empty,

@@ -94,6 +94,16 @@ def test_the_scores_are_the_images_own(
     assert params["extra"]["judge"]["parallelism"] == 3
 
 
+def test_each_repeat_has_a_report_of_its_own(
+    python: Path, image: Path, endpoint: str, tmp_path: Path
+) -> None:
+    ended = run(python, image, tmp_path, SPEC | {"repeats": 2}, endpoint)
+    [record] = ended.result.results
+    assert (record.value, record.repeats) == ("0.5", 2)
+    for repeat in range(2):
+        assert (ended.artifacts / f"container/repeat-{repeat}/wildguard/results.yml").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "reason", "words"),
     [
