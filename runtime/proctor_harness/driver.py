@@ -108,11 +108,19 @@ class Asked:
 
 def _ask(environment: Environment, harness: Harness, before: Snapshot) -> Asked:
     run, workspace = environment.run, environment.workspace
+    if run.repeats > 1:
+        _prepare(environment, harness)
     for argv in harness.commands(run, workspace):
         _judge(environment, before, _child(environment, argv))
     result = _scores(environment, harness)
     items = item_readers.read(run.harness, workspace.output_dir)
     return Asked(result, [item.model_copy(update={"repeat": run.repeat}) for item in items])
+
+
+def _prepare(environment: Environment, harness: Harness) -> None:
+    """Look ahead in the repeat's own folder too: a harness may read what that left there."""
+    if failure := _report(environment, harness).failure:
+        raise _all([failure])
 
 
 def _clear(output_dir: Path) -> None:

@@ -23,6 +23,7 @@ from proctor_harness.adapter.target_page import TargetSeen
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import RunError
 from proctor_harness.harnesses.protocol import (
+    PREFLIGHT_FILE,
     NoReportError,
     PreflightReport,
     Problem,
@@ -139,6 +140,22 @@ def test_commands_run_in_order_until_one_fails(environment: Environment, tmp_pat
     steps = [mark % "1", mark % "2" + "; raise SystemExit(3)", mark % "3"]
     assert failure(environment, Scripted(*steps))[0] == "HarnessFailed"
     assert (tmp_path / "order").read_text() == "12"
+
+
+def test_each_repeat_finds_what_the_look_ahead_leaves(
+    environment: Environment, tmp_path: Path
+) -> None:
+    class Prepared(Scripted):
+        def commands(self, run: RunSpec, workspace: Workspace) -> list[list[str]]:
+            left = str(workspace.output_dir / PREFLIGHT_FILE)
+            mark = str(tmp_path / "order")
+            code = f"open({mark!r}, 'a').write(open({left!r}).read())"
+            return [[sys.executable, "-c", code]]
+
+    repeated = replace(environment, run=environment.run.model_copy(update={"repeats": 2}))
+    result = driver.evaluate(repeated, Prepared(results=[SCORE]))
+    assert [record.repeats for record in result.results] == [2]
+    assert (tmp_path / "order").read_text() == "{}{}"
 
 
 def test_no_report_is_a_failure(environment: Environment) -> None:
