@@ -102,6 +102,34 @@ def test_a_new_reason_is_a_transition_though_the_status_stays() -> None:
     assert event.type == "Warning"
 
 
+QUIET = {
+    Reason.SPEC_VALID,
+    Reason.ALL_REPLICAS_READY,
+    Reason.SOME_REPLICAS_READY,
+    Reason.SCALED_TO_ZERO,
+    Reason.STARTING,
+    Reason.ROLLING_OUT,
+    Reason.TARGET_ANSWERS,
+    Reason.DEPLOYMENT_NOT_READY,
+    Reason.WAITING_FOR_TARGET,
+    Reason.WAITING_FOR_POD,
+    Reason.SUSPENDED,
+    Reason.JOBS_RUNNING,
+    Reason.FINISHED,
+    Reason.ALL_SCORED,
+    Reason.NOT_FINISHED,
+    Reason.ASKING,
+    Reason.WITHIN_BOUNDS,
+    Reason.INCONCLUSIVE,
+}
+"""Of what is under way or well."""
+
+
+def test_each_reason_alarms_or_is_known_not_to() -> None:
+    assert set(Reason) == ALARMING | QUIET
+    assert not ALARMING & QUIET
+
+
 @pytest.mark.parametrize("reason", sorted(ALARMING))
 def test_what_alarms_never_comes_with_good_news(reason: Reason) -> None:
     assert reason not in {Reason.ALL_REPLICAS_READY, Reason.ALL_SCORED, Reason.WITHIN_BOUNDS}
