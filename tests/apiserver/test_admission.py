@@ -99,7 +99,7 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "shards": (
         changed(RUN, "spec.evaluations.0.shards", 2),
-        "shards other than 1 is not available in this version",
+        "shards: the pods share their answers by artifacts: name a PersistentVolumeClaim",
     ),
     "same evaluation twice": (
         changed(RUN, "spec.evaluations", [RUN["spec"]["evaluations"][0]] * 2),
