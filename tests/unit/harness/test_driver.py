@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002  the protocol decides what a method is given
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -79,6 +80,12 @@ class Adapter:
 
 @pytest.fixture
 def sidecar() -> Iterator[Adapter]:
+    with answering() as adapter:
+        yield adapter
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[Adapter]:
     adapter = Adapter()
 
     class Handler(BaseHTTPRequestHandler):
@@ -229,6 +236,34 @@ def test_a_harness_that_ends_well_over_open_questions_is_not_scored(
     found = failure(environment, Scripted("pass", results=[SCORE]))
     assert found[0] == reason
     assert "why" in found[1]
+
+
+JUDGE_FAILS = {
+    "away": (
+        Snapshot(process="a", unanswered=Unanswered(unavailable=2), last_error="HTTP 500"),
+        ("TargetUnreachable", "of the judge: 2 requests have no answer"),
+    ),
+    "refuses": (
+        Snapshot(process="a", unanswered=Unanswered(rejected=3), last_error="HTTP 400"),
+        ("TargetRefused", "the judge refused 3 requests; last: HTTP 400"),
+    ),
+    "anew": (Snapshot(process="b"), ("TargetUnreachable", "of the judge: the adapter was started")),
+}
+
+
+@pytest.mark.parametrize(("seen", "told"), JUDGE_FAILS.values(), ids=JUDGE_FAILS)
+def test_what_the_judge_left_open_is_not_scored(
+    environment: Environment, seen: Snapshot, told: tuple[str, str]
+) -> None:
+    with answering() as judge:
+        workspace = replace(environment.workspace, judge_url=judge.url)
+        judged = replace(environment, workspace=workspace)
+        result = driver.evaluate(judged, Scripted("pass", results=[SCORE]))
+        assert result.requests == 4
+        judge.told = [Snapshot(process="a"), seen]
+        reason, message = failure(judged, Scripted("pass", results=[SCORE]))
+    assert reason == told[0]
+    assert message.startswith(told[1])
 
 
 def test_what_may_be_misjudged_is_told_with_the_scores(
