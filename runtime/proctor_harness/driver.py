@@ -68,7 +68,7 @@ def find_harness(name: str) -> Harness:
 def evaluate(environment: Environment, harness: Harness) -> RunResult:
     """Take the run from its parameters to its scores."""
     _clear(environment.workspace.output_dir)
-    _look_ahead(environment, harness)
+    _look_ahead(environment.at(0), harness)
     sharded = environment.run.shards > 1
     return (_asked_share if sharded else _scored)(environment, harness)
 
@@ -122,19 +122,14 @@ class Asked:
 
 def _ask(environment: Environment, harness: Harness, before: Sequence[Snapshot]) -> Asked:
     run, workspace = environment.run, environment.workspace
-    if run.repeats > 1:
-        _prepare(environment, harness)
+    # A look ahead leaves what the commands and the scores need in the repeat's own directory.
+    if run.repeat and (failure := _report(environment, harness).failure):
+        raise _all([failure])
     for argv in harness.commands(run, workspace):
         _judge(environment, before, _child(environment, argv))
     result = _scores(environment, harness)
     items = item_readers.read(run.harness, workspace.output_dir)
     return Asked(result, [item.model_copy(update={"repeat": run.repeat}) for item in items])
-
-
-def _prepare(environment: Environment, harness: Harness) -> None:
-    """Look ahead in the repeat's own folder too: a harness may read what that left there."""
-    if failure := _report(environment, harness).failure:
-        raise _all([failure])
 
 
 def _clear(output_dir: Path) -> None:

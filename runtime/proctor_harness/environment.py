@@ -27,7 +27,7 @@ class Environment:
         if self.run.repeats == 1:
             return self
         folder = self.workspace.output_dir / f"repeat-{repeat}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         workspace = replace(self.workspace, output_dir=folder)
         return replace(self, run=self.run.at(repeat), workspace=workspace)
 
