@@ -97,9 +97,37 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         changed(RUN, "spec.target.endpoint", {"url": "http://x", "model": "m"}),
         "target: set exactly one of deploymentRef, deployment, endpoint",
     ),
-    "shards": (
-        changed(RUN, "spec.evaluations.0.shards", 2),
-        "shards: the pods share their answers by artifacts: name a PersistentVolumeClaim",
+    "shards of a harness that has none": (
+        changed(changed(RUN, "spec.evaluations.0.harness", "bfcl"), "spec.evaluations.0.shards", 2),
+        "shards: only lm-eval can share an evaluation's samples",
+    ),
+    "a judge that nobody asks": (
+        changed(RUN, "spec.evaluations.0.judgeRef", {"name": "guard"}),
+        "judgeRef: only safety-harness and container ask a judge",
+    ),
+    "an image of a known harness": (
+        changed(RUN, "spec.evaluations.0.image", "registry.example.com/mine:1"),
+        "image: name an Eval-Factory image where harness is container",
+    ),
+    "graphs without a GPU": (
+        changed(DEPLOYMENT, "spec.engine.cudaGraphs", True),
+        "engine.cudaGraphs true needs GPUs: set gpusPerNode",
+    ),
+    "a budget of nothing": (
+        changed(DEPLOYMENT, "spec.engine.kvCacheGiB", "0"),
+        "kvCacheGiB must",
+    ),
+    "a template of more bytes than letters": (
+        changed(DEPLOYMENT, "spec.model.chatTemplate", "é" * 40_000),
+        "chatTemplate must have at most 65536 bytes in UTF-8",
+    ),
+    "an unknown parser": (
+        changed(DEPLOYMENT, "spec.api", {"toolCallParser": "hermez"}),
+        'Unsupported value: "hermez": supported values: "hermes"',
+    ),
+    "experts over too few ranks": (
+        changed(DEPLOYMENT, "spec.parallelism", {"tensor": 2, "expert": 4}),
+        "parallelism.expert × expertTensor",
     ),
     "same evaluation twice": (
         changed(RUN, "spec.evaluations", [RUN["spec"]["evaluations"][0]] * 2),
