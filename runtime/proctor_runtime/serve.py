@@ -4,8 +4,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from proctor_crds.reasons import Reason
@@ -37,25 +36,12 @@ def serve(settings: Settings) -> None:
     tokenizer = HuggingFaceTokenizer(
         settings.tokenizer, settings.api.chat_template, settings.checkpoint
     )
-    # It reads the whole checkpoint, and so does loading: they share the page cache.
-    digest = begun(source.digest)
-    batcher = launch(lambda: make_batcher(load_engine(source), tokenizer, settings))
+    with ThreadPoolExecutor(1) as hashing:
+        # It reads the whole checkpoint, and so does loading: they share the page cache.
+        digest = hashing.submit(source.digest)
+        batcher = launch(lambda: make_batcher(load_engine(source), tokenizer, settings))
     with closing(batcher):
         present(batcher, tokenizer, settings, digest.result())
-
-
-def begun(compute: Callable[[], str]) -> "Future[str]":
-    """Compute in a thread that is left behind where the process ends before."""
-    future: Future[str] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(compute())
-        except BaseException as error:  # the caller's to handle
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="digest", daemon=True).start()
-    return future
 
 
 def load_engine(source: ModelSource) -> Engine:

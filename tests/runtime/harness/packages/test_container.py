@@ -94,17 +94,6 @@ def test_the_scores_are_the_images_own(
     assert params["extra"]["judge"]["parallelism"] == 3
 
 
-def test_each_repeat_is_a_run_of_its_own(
-    python: Path, image: Path, endpoint: str, tmp_path: Path
-) -> None:
-    ended = run(python, image, tmp_path, SPEC | {"repeats": 2}, endpoint)
-    [record] = ended.result.results
-    assert (float(record.value), record.repeats) == (0.5, 2)
-    assert ended.result.requests == 2 * 6
-    found = [ended.artifacts / f"container/repeat-{n}/wildguard/results.yml" for n in range(2)]
-    assert all(path.exists() for path in found)
-
-
 @pytest.mark.parametrize(
     ("change", "reason", "words"),
     [
