@@ -194,11 +194,12 @@ def judge_one(
         return Evaluated(finished)
     wanted = wanted_jobs(owner, evaluation, observed, settings)
     found = found_of(wanted[-1], observed) if wanted else None
-    name = found["metadata"]["name"] if found else ""
+    names = [job["metadata"]["name"] for job in wanted]
     pods = [p for p in observed.pods if found and belongs(p, found)]
     before = stored_before(owner, evaluation)
-    last = before if before.get("job") == name else {}
-    seen = observed.progress.get(name) or last.get("progress")
+    last = before if found and before.get("job") in names else {}
+    # The first Job asks; one that scores after it goes through all that was answered again.
+    seen = next(filter(None, map(observed.progress.get, names)), last.get("progress"))
     told = evaluated(evaluation.name, found, pods, seen, now).stored
     told |= {"inputs": inputs(owner.spec, evaluation)}
     origin = provenance(found, observed.target, last.get("provenance", {}))

@@ -68,35 +68,30 @@ def transitions(
 
 def severity(condition: Manifest) -> Literal["Normal", "Warning"]:
     """A person should look when something is refused, fails or is lost."""
-    return "Warning" if condition["reason"] in ALARMING else "Normal"
+    return "Normal" if condition["reason"] in QUIET else "Warning"
 
 
-ALARMING = {
-    Reason.SPEC_INVALID,
-    Reason.CHILD_REJECTED,
-    Reason.UNSCHEDULABLE,
-    Reason.IMAGE_PULL_FAILED,
-    Reason.CONTAINER_CONFIG_INVALID,
-    Reason.CHECKPOINT_NOT_FOUND,
-    Reason.CHECKPOINT_CORRUPT,
-    Reason.CHECKPOINT_UNSUPPORTED,
-    Reason.TOKENIZER_NOT_FOUND,
-    Reason.PARALLELISM_INVALID,
-    Reason.RUNTIME_CRASHED,
-    Reason.DEPLOYMENT_NOT_FOUND,
-    Reason.EVALUATION_FAILED,
-    Reason.UNKNOWN_TASK,
-    Reason.PARAMETER_INVALID,
-    Reason.PREFLIGHT_FAILED,
-    Reason.TARGET_REFUSED,
-    Reason.INTERCEPTOR_FAILED,
-    Reason.TARGET_UNREACHABLE,
-    Reason.HARNESS_FAILED,
-    Reason.UNSCORED,
-    Reason.OUT_OF_BOUNDS,
-    Reason.METRIC_NOT_FOUND,
-    Reason.METRIC_AMBIGUOUS,
+QUIET = {
+    Reason.SPEC_VALID,
+    Reason.STARTING,
+    Reason.ROLLING_OUT,
+    Reason.ALL_REPLICAS_READY,
+    Reason.SOME_REPLICAS_READY,
+    Reason.SCALED_TO_ZERO,
+    Reason.TARGET_ANSWERS,
+    Reason.DEPLOYMENT_NOT_READY,
+    Reason.WAITING_FOR_TARGET,
+    Reason.WAITING_FOR_POD,
+    Reason.SUSPENDED,
+    Reason.JOBS_RUNNING,
+    Reason.FINISHED,
+    Reason.ALL_SCORED,
+    Reason.NOT_FINISHED,
+    Reason.ASKING,
+    Reason.WITHIN_BOUNDS,
+    Reason.INCONCLUSIVE,
 }
+"""Of what is well or under way; every other reason is for a person."""
 
 
 def accepted(problem: str | None = None, reason: Reason = Reason.SPEC_INVALID) -> Condition:

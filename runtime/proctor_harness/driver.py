@@ -16,7 +16,16 @@ from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.capabilities import findings
 from proctor_harness.child import Ended, run_child
 from proctor_harness.environment import Environment, parse
-from proctor_harness.failures import RunError, diagnose, forgotten, refused, silent, unreachable
+from proctor_harness.failures import (
+    RunError,
+    diagnose,
+    forgotten,
+    of_judge,
+    refused,
+    silent,
+    unjudged,
+    unreachable,
+)
 from proctor_harness.harnesses import HARNESSES, item_readers
 from proctor_harness.harnesses.protocol import (
     PREFLIGHT_FILE,
@@ -90,9 +99,14 @@ def _asked_share(environment: Environment, harness: Harness) -> RunResult:
     return RunResult(results=[], requests=seen.done)
 
 
-def _witness(environment: Environment) -> Snapshot:
-    """What the adapter has counted so far; without it no harness is believed."""
-    found = sidecar.snapshot(environment.workspace.base_url)
+def _witness(environment: Environment) -> list[Snapshot]:
+    """What the adapter has counted so far, and the judge's; without them no harness is believed."""
+    workspace = environment.workspace
+    return [_counted(url) for url in (workspace.base_url, workspace.judge_url) if url]
+
+
+def _counted(base_url: str) -> Snapshot:
+    found = sidecar.snapshot(base_url)
     if found is None:
         raise silent()
     return found
@@ -106,7 +120,7 @@ class Asked:
     items: list[Item]
 
 
-def _ask(environment: Environment, harness: Harness, before: Snapshot) -> Asked:
+def _ask(environment: Environment, harness: Harness, before: Sequence[Snapshot]) -> Asked:
     run, workspace = environment.run, environment.workspace
     # A look ahead leaves what the commands and the scores need in the repeat's own directory.
     if run.repeat and (failure := _report(environment, harness).failure):
@@ -161,28 +175,29 @@ def _preflight(environment: Environment, argv: list[str]) -> PreflightReport:
     return PreflightReport.model_validate_json(content)
 
 
-def _judge(environment: Environment, before: Snapshot, ended: Ended) -> None:
+def _judge(environment: Environment, before: Sequence[Snapshot], ended: Ended) -> None:
     if ended.exit_code == 0:
         _settled(environment, before)
         return
     evidence = sidecar.snapshot(environment.workspace.base_url)
     timeout = environment.run.params.request_timeout_seconds
-    lost = evidence and forgotten(before, evidence)
+    lost = evidence and forgotten(before[0], evidence)
     raise lost or diagnose(ended.exit_code, ended.tail, evidence, timeout)
 
 
-def _settled(environment: Environment, before: Snapshot) -> Snapshot:
-    """What the adapter counted, if it leaves nothing open.
+def _settled(environment: Environment, before: Sequence[Snapshot]) -> Snapshot:
+    """What the adapter counted, if neither it nor the judge's leaves anything open.
 
     A harness that ends well although a question is open has made up an answer to it.
     """
-    evidence = sidecar.snapshot(environment.workspace.base_url)
-    if evidence is None:
-        raise silent()
     timeout = environment.run.params.request_timeout_seconds
-    if failure := forgotten(before, evidence) or unreachable(evidence, timeout):
-        raise failure
-    return evidence
+    target, *judge = seen = _witness(environment)
+    for was, now in zip(before, seen, strict=True):
+        if failure := forgotten(was, now) or unreachable(now, timeout):
+            raise failure if now is target else of_judge(failure)
+    if judge and (refusal := unjudged(judge[0])):
+        raise refusal
+    return target
 
 
 def _scores(environment: Environment, harness: Harness) -> RunResult:

@@ -96,6 +96,20 @@ def refused(evidence: Snapshot, result: RunResult) -> RunError | None:
     return RunError(Reason.TARGET_REFUSED, message)
 
 
+def unjudged(evidence: Snapshot) -> RunError | None:
+    """Find answers that the judge refused to judge: no score tells of them."""
+    count = evidence.unanswered.rejected
+    if not count:
+        return None
+    message = f"the judge refused {count} requests; last: {evidence.last_error}"
+    return RunError(Reason.TARGET_REFUSED, message)
+
+
+def of_judge(error: RunError) -> RunError:
+    """The same failure, of the judge's adapter instead of the target's."""
+    return RunError(error.failure.reason, f"of the judge: {error.failure.message}")
+
+
 def last_words(output: str) -> str:
     """What a person would quote of a process's output: its exception, else its last line."""
     lines = [line.rstrip() for line in re.split(r"[\r\n]", output)]

@@ -67,7 +67,8 @@ class S3Source:
         objects = [each for each in listed if not each["Key"].endswith("/")]
         if not objects:
             raise RejectedError(
-                Reason.CHECKPOINT_NOT_FOUND, f"{self._uri}/ holds no objects; check model.source.s3"
+                Reason.CHECKPOINT_NOT_FOUND,
+                f"{self._uri}/ holds no objects; check s3.uri and s3.path",
             )
         with ThreadPoolExecutor(WORKERS) as pool:
             return list(pool.map(self._described, objects))
@@ -140,14 +141,14 @@ def meaning(error: ClientError | BotoCoreError, what: str) -> Exception:
         return UnreachableError(f"{what}: {error}")
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return RejectedError(Reason.SOURCE_DENIED, f"{what}: {error}")
-    return RejectedError(Reason.CHECKPOINT_NOT_FOUND, f"{what}: {error}; check model.source.s3")
+    return RejectedError(Reason.CHECKPOINT_NOT_FOUND, f"{what}: {error}; check s3.uri and s3.path")
 
 
 def refusal(code: str, said: str, what: str) -> Exception:
     """Tell what an error that the server sent means for the model."""
     if code in MISSING:
         return RejectedError(
-            Reason.CHECKPOINT_NOT_FOUND, f"{what} does not exist ({code}); check model.source.s3"
+            Reason.CHECKPOINT_NOT_FOUND, f"{what} does not exist ({code}); check s3.uri and s3.path"
         )
     if code in DENIED:
         return RejectedError(

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002  the protocol decides what a method is given
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from proctor_harness.adapter.target_page import TargetSeen
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import RunError
 from proctor_harness.harnesses.protocol import (
+    PREFLIGHT_FILE,
     NoReportError,
     PreflightReport,
     Problem,
@@ -78,6 +80,12 @@ class Adapter:
 
 @pytest.fixture
 def sidecar() -> Iterator[Adapter]:
+    with answering() as adapter:
+        yield adapter
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[Adapter]:
     adapter = Adapter()
 
     class Handler(BaseHTTPRequestHandler):
@@ -139,6 +147,22 @@ def test_commands_run_in_order_until_one_fails(environment: Environment, tmp_pat
     steps = [mark % "1", mark % "2" + "; raise SystemExit(3)", mark % "3"]
     assert failure(environment, Scripted(*steps))[0] == "HarnessFailed"
     assert (tmp_path / "order").read_text() == "12"
+
+
+def test_each_repeat_finds_what_the_look_ahead_leaves(
+    environment: Environment, tmp_path: Path
+) -> None:
+    class Prepared(Scripted):
+        def commands(self, run: RunSpec, workspace: Workspace) -> list[list[str]]:
+            left = str(workspace.output_dir / PREFLIGHT_FILE)
+            mark = str(tmp_path / "order")
+            code = f"open({mark!r}, 'a').write(open({left!r}).read())"
+            return [[sys.executable, "-c", code]]
+
+    repeated = replace(environment, run=environment.run.model_copy(update={"repeats": 2}))
+    result = driver.evaluate(repeated, Prepared(results=[SCORE]))
+    assert [record.repeats for record in result.results] == [2]
+    assert (tmp_path / "order").read_text() == "{}{}"
 
 
 def test_no_report_is_a_failure(environment: Environment) -> None:
@@ -212,6 +236,34 @@ def test_a_harness_that_ends_well_over_open_questions_is_not_scored(
     found = failure(environment, Scripted("pass", results=[SCORE]))
     assert found[0] == reason
     assert "why" in found[1]
+
+
+JUDGE_FAILS = {
+    "away": (
+        Snapshot(process="a", unanswered=Unanswered(unavailable=2), last_error="HTTP 500"),
+        ("TargetUnreachable", "of the judge: 2 requests have no answer"),
+    ),
+    "refuses": (
+        Snapshot(process="a", unanswered=Unanswered(rejected=3), last_error="HTTP 400"),
+        ("TargetRefused", "the judge refused 3 requests; last: HTTP 400"),
+    ),
+    "anew": (Snapshot(process="b"), ("TargetUnreachable", "of the judge: the adapter was started")),
+}
+
+
+@pytest.mark.parametrize(("seen", "told"), JUDGE_FAILS.values(), ids=JUDGE_FAILS)
+def test_what_the_judge_left_open_is_not_scored(
+    environment: Environment, seen: Snapshot, told: tuple[str, str]
+) -> None:
+    with answering() as judge:
+        workspace = replace(environment.workspace, judge_url=judge.url)
+        judged = replace(environment, workspace=workspace)
+        result = driver.evaluate(judged, Scripted("pass", results=[SCORE]))
+        assert result.requests == 4
+        judge.told = [Snapshot(process="a"), seen]
+        reason, message = failure(judged, Scripted("pass", results=[SCORE]))
+    assert reason == told[0]
+    assert message.startswith(told[1])
 
 
 def test_what_may_be_misjudged_is_told_with_the_scores(

@@ -508,6 +508,21 @@ class TestShards:
         found = status_of(run, observed([*asking, done], [pod]))["evaluations"][0]
         assert found["results"][0]["value"] == "0.5"
 
+    def test_what_was_asked_stays_asked_while_it_is_scored(self) -> None:
+        run = make_run(evaluations=[SHARDED], **KEPT)
+        asking = jobs(run, **COMPLETE)
+        (evaluation,) = run.spec.evaluations
+        scoring = stored(wanted_jobs(run, evaluation, observed(asking), SETTINGS)[1])
+        told = {asking[0]["metadata"]["name"]: {"done": 9, "total": 9}}
+        begun = told | {scoring["metadata"]["name"]: {"done": 0, "total": 9}}
+        for seen in (
+            observed(asking, progress=told),
+            observed([*asking, scoring], progress=told),
+            observed([*asking, scoring], progress=begun),
+        ):
+            assert status_of(run, seen)["progress"] == "9/9"
+            assert condition(run, seen, "Preflight").status == "True"
+
     def test_one_that_fails_fails_the_evaluation(self) -> None:
         run = make_run(evaluations=[SHARDED], **KEPT)
         found = status_of(run, observed(jobs(run, **FAILED)))["evaluations"][0]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from proctor_crds.reasons import ConditionType, Reason
 from proctor_operator.status import (
-    ALARMING,
     FALSE,
     MESSAGE_LIMIT,
+    QUIET,
     TRUE,
     UNKNOWN,
     Condition,
@@ -102,9 +102,27 @@ def test_a_new_reason_is_a_transition_though_the_status_stays() -> None:
     assert event.type == "Warning"
 
 
-@pytest.mark.parametrize("reason", sorted(ALARMING))
-def test_what_alarms_never_comes_with_good_news(reason: Reason) -> None:
-    assert reason not in {Reason.ALL_REPLICAS_READY, Reason.ALL_SCORED, Reason.WITHIN_BOUNDS}
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.CHAT_TEMPLATE_INVALID,
+        Reason.SOURCE_DENIED,
+        Reason.SOURCE_UNREACHABLE,
+        Reason.VOLUME_FULL,
+        Reason.KV_CACHE_TOO_SMALL,
+        Reason.TARGET_REFUSED,
+        Reason.METRIC_AMBIGUOUS,
+    ],
+)
+def test_what_keeps_something_from_going_on_is_a_warning(reason: Reason) -> None:
+    judged = [Condition(ConditionType.READY, FALSE, reason, "why")]
+    (event,) = transitions(REGARDING, [], merged(judged, [], 1, NOW))
+    assert event.type == "Warning"
+
+
+def test_no_reason_that_says_that_something_is_wrong_is_quiet() -> None:
+    wrong = ("Invalid", "Failed", "NotFound", "Denied", "Rejected", "Crashed", "Refused")
+    assert not [reason for reason in QUIET if reason.endswith(wrong)]
 
 
 def test_time_is_written_in_utc() -> None:
