@@ -27,7 +27,8 @@ def _room(run: RunSpec) -> Iterator[str]:
 
 
 def _key(seen: TargetSeen) -> Iterator[str]:
-    if seen.status not in (401, 403):
+    # A key that may ask may yet not list: that is a 403, and says nothing.
+    if seen.status != 401:
         return
     # Without a key an interceptor may bring one, which this look does not use.
     if seen.keyed:

@@ -35,9 +35,11 @@ async def look(upstream: Endpoint, *, keyed: bool) -> TargetSeen:
 def names(raw: bytes) -> list[str]:
     """The ids in an OpenAI list of models; nothing of anything else."""
     try:
-        return [entry.id for entry in Listing.model_validate_json(raw).data]
+        listing = Listing.model_validate_json(raw)
     except ValidationError:
         return []
+    # Of a list with further pages, what is not on the first may be on another.
+    return [] if listing.has_more else [entry.id for entry in listing.data]
 
 
 class Entry(Model):
@@ -52,3 +54,4 @@ class Listing(Model):
 
     model_config = ConfigDict(extra="ignore")
     data: list[Entry]
+    has_more: bool = False
