@@ -54,12 +54,12 @@ class FrameworkError(Exception):
 
 
 def merged(base: Tree, over: Mapping[str, Any]) -> Tree:
-    """`over` put over `base`, key by key; what is None there leaves what is here."""
+    """`over` put over `base`, key by key; a None there leaves what is here."""
     result = dict(base)
     for key, value in over.items():
         if isinstance(value, Mapping) and isinstance(result.get(key), dict):
             result[key] = merged(result[key], value)
-        elif value is not None:
+        elif value is not None or key not in result:
             result[key] = value
     return result
 
@@ -162,7 +162,7 @@ def _asked(run: RunSpec) -> Tree:
     extra: Tree = {}
     for name, text in params.extra.items():
         extra = merged(extra, _nested(name.split("."), yaml.safe_load(text)))
-    return {
+    values = {
         "limit_samples": params.limit_samples,
         "max_new_tokens": params.max_new_tokens,
         "max_retries": params.max_retries,
@@ -172,6 +172,7 @@ def _asked(run: RunSpec) -> Tree:
         "top_p": None if params.top_p is None else float(params.top_p),
         "extra": extra,
     }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _nested(path: list[str], value: Any) -> Tree:

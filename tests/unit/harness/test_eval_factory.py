@@ -132,6 +132,16 @@ def test_a_framework_may_set_no_parameter(config: dict[str, Any]) -> None:
     assert eval_factory.command(whole) == "run"
 
 
+def test_a_parameter_that_is_null_is_there() -> None:
+    params = {"extra": {"ratio": None}}
+    task = {"name": "t", "defaults": {"config": {"type": "t"}}}
+    command = "run{% if config.params.extra.ratio is not none %} --ratio{% endif %}"
+    defaults = {"command": command, "config": {"params": params}}
+    found = eval_factory.tasks({"defaults": defaults, "evaluations": [task]})["t"]
+    whole = eval_factory.configured(found, asked(), URL, None, Path("/out"))
+    assert eval_factory.command(whole) == "run"
+
+
 WITHOUT_COMMAND = {"defaults": {}, "evaluations": [{"defaults": {"config": {"type": "t"}}}]}
 
 
