@@ -100,7 +100,7 @@ def run(name: str, url: str, **evaluation: Any) -> Manifest:
     return EVALUATION_RUN.manifest(name, "default", spec=spec)
 
 
-async def outcome(local: LocalCluster, name: str, seconds: float = 300) -> Manifest:
+async def outcome(local: LocalCluster, name: str, seconds: float = 900) -> Manifest:
     """The run's only evaluation, once it has ended."""
     async with asyncio.timeout(seconds):
         while True:

@@ -98,6 +98,7 @@ async def test_a_client_that_leaves_stops_the_upstream(
     assert sidecar.progress()["unanswered"] == {
         "unavailable": 0,
         "rejected": 0,
+        "refused": 0,
         "abandoned": 2,
         "adapter": 0,
     }

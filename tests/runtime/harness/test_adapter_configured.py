@@ -73,6 +73,7 @@ def test_an_interceptor_of_ones_own_that_fails_is_counted_apart(
     assert progress["unanswered"] == {
         "unavailable": 0,
         "rejected": 0,
+        "refused": 0,
         "abandoned": 0,
         "adapter": 1,
     }
@@ -145,4 +146,4 @@ def test_a_session_is_not_told_to_the_target(model: ModelServer, tmp_path: Path)
         statuses = [httpx.post(url, json=CHAT).status_code for _ in range(2)]
         progress = process.progress()
     assert statuses == [200, 429]
-    assert progress["unanswered"]["rejected"] == 1
+    assert progress["unanswered"]["refused"] == 1
