@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from proctor_harness.sandbox import client, execution
+from proctor_harness.sandbox import client, confined, execution
 from tests.kube import eventually
 from tests.runtime.harness.processes import free_port
 
@@ -270,7 +270,7 @@ def test_without_a_sandbox_there_is_no_verdict() -> None:
 
 
 def test_a_program_that_cannot_begin_is_nobodys_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "ROOT", Path("/nonexistent"))
+    monkeypatch.setattr(confined, "__file__", "/nonexistent")
     with pytest.raises(execution.ExecutionError, match="did not begin"):
         execution.run("", 1)
     assert str(execution.refusal()).startswith("a program cannot be confined")
