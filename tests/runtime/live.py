@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import uvicorn
-
-from proctor_runtime.openai.listen import DrainingServer
+from proctor_runtime.openai.listen import DrainingServer, configuration
 from tests.runtime.letters import Letters
 
 START_SECONDS = 20
@@ -18,7 +16,7 @@ START_SECONDS = 20
 def live(server: Letters) -> Iterator[str]:
     """Serve, and yield the URL of ``/v1``."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(server.app(), log_level="warning", access_log=False)
+        config = configuration(server.app(), host="127.0.0.1", port=0)
         http = DrainingServer(config, server.traffic)
         thread = threading.Thread(target=http.run, args=([listening],), daemon=True)
         thread.start()

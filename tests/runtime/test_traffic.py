@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx
@@ -98,6 +100,18 @@ def test_a_client_that_leaves_before_its_turn_is_never_served(slow: Letters) -> 
                 client.post("/completions", json={**LONG, "stream": True}, timeout=0.3)
             wait_until(lambda: slow.traffic.under_way == 1, seconds=1)
         wait_until(lambda: running(slow) == 0, seconds=2)
+
+
+def test_an_idle_connection_outlives_a_clients_patience_with_it(slow: Letters) -> None:
+    with live(slow) as url:
+        connection = HTTPConnection(url.split("/")[2])
+        for pause in (0, 6):
+            time.sleep(pause)
+            connection.request("GET", "/v1/models")
+            opened = connection.sock
+            assert connection.getresponse().read()
+            assert connection.sock is opened is not None
+        connection.close()
 
 
 def test_draining_turns_new_requests_away_and_finishes_the_others(slow: Letters) -> None:

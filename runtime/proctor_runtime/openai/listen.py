@@ -19,6 +19,13 @@ DRAIN_SECONDS = 20.0
 CLOSE_SECONDS = 5
 """For connections to close once nothing is under way."""
 
+KEPT_SECONDS = 75
+"""For an idle connection: longer than clients keep theirs (httpx 5, aiohttp 15) and balancers (60).
+
+Whoever closes first races with the next request, and a client does not ask again what may have been
+asked already: with uvicorn's 5 seconds, evaluations met connections that ended without an answer.
+"""
+
 
 class DrainingServer(uvicorn.Server):
     """On the first signal turns new requests away with 503; ends when the others are answered.
@@ -65,12 +72,17 @@ def listen(api: Api, *, host: str, port: int) -> None:
         await api.service.transport.close()
 
     app.router.lifespan_context = lifespan
-    config = uvicorn.Config(
+    DrainingServer(configuration(app, host=host, port=port), api.traffic).run()
+
+
+def configuration(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+    """How HTTP is spoken."""
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=CLOSE_SECONDS,
     )
-    DrainingServer(config, api.traffic).run()
