@@ -19,11 +19,11 @@ SETTINGS = Settings(progress_seconds=1)
 
 
 @asynccontextmanager
-async def controlled(cluster: LocalCluster) -> AsyncIterator[None]:
+async def controlled(cluster: LocalCluster, settings: Settings = SETTINGS) -> AsyncIterator[None]:
     """Reconcile whatever changes in `cluster` for as long as the block runs."""
 
     async def work(key: Key) -> timedelta | None:
-        return await reconcile(key, cluster, SETTINGS, datetime.now(UTC))
+        return await reconcile(key, cluster, settings, datetime.now(UTC))
 
     router, queue = Router(), WorkQueue(work)
 

@@ -357,6 +357,8 @@ class EvaluationRunStatus(Model):
     """When the last evaluation ended."""
     progress: Annotated[str, Field(max_length=64)] | None = None
     """Requests answered over requests in all, for `kubectl get`."""
+    last_progress_time: Time | None = None
+    """When `progress` last changed."""
     score: Annotated[str, Field(max_length=64)] | None = None
     """The first evaluation's first metric and its standard error, for `kubectl get`."""
     evaluations: Annotated[

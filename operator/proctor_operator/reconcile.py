@@ -83,7 +83,7 @@ async def reconcile_run(
     owner: Resource[Any], cluster: Cluster, settings: Settings, now: datetime
 ) -> Judged:
     """Observe to judge, for an EvaluationRun."""
-    observed = await runs.observe(owner, cluster)
+    observed = await runs.observe(owner, cluster, settings, now)
     steps = plan(runs.desire(owner, observed, settings), observed.children)
     refusal = await act(owner, steps, observed.children, cluster)
     conditions, fields = runs.judge(owner, observed, settings, now)

@@ -38,14 +38,25 @@ class Observed:
     progress: Mapping[str, Manifest]
 
 
-async def observe(owner: Run, cluster: Cluster) -> Observed:
+async def observe(owner: Run, cluster: Cluster, settings: Settings, now: datetime) -> Observed:
     """Read everything that judging needs; pods after Jobs, so that a done Job's pod is done too."""
     target = await observe_all(owner.spec, owner.namespace, cluster)
     labels = owner_labels(owner)
     jobs = await cluster.list("batch/v1", "Job", owner.namespace, labels)
     pods = await cluster.list("v1", "Pod", owner.namespace, labels)
     own = [job for job in jobs if owned(job, owner.uid)]
-    return Observed(target, own, pods, await progress_of(pods, cluster))
+    progress = await progress_of(pods, cluster) if may_ask(owner, settings, now) else {}
+    return Observed(target, own, pods, progress)
+
+
+def may_ask(owner: Run, settings: Settings, now: datetime) -> bool:
+    """Whether the adapters may be asked for their progress again.
+
+    Each answer is a status to write, and each status written is a reason to reconcile.
+    """
+    last = owner.status.get("lastProgressTime")
+    pause = timedelta(seconds=settings.progress_seconds)
+    return not last or now - datetime.fromisoformat(last) >= pause
 
 
 async def progress_of(pods: Sequence[Manifest], cluster: Cluster) -> Mapping[str, Manifest]:
@@ -174,11 +185,14 @@ def judge(
         *run_status.gate(owner, found),
     ]
     before = owner.status
+    progress = run_status.progress(found)
+    moved = before.get("progress", progress) != progress
     started = [child for child in observed.children if not ending(child)]
     fields = {
         "startTime": before.get("startTime") or (timestamp(now) if started else None),
         "completionTime": (before.get("completionTime") or timestamp(now)) if done else None,
-        "progress": run_status.progress(found),
+        "progress": progress,
+        "lastProgressTime": timestamp(now) if moved else before.get("lastProgressTime"),
         "score": run_status.headline(found),
         "evaluations": [e.stored for e in found],
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from proctor_cli.local import LocalCluster
-from proctor_cli.local_run import controlled
+from proctor_cli.local_run import SETTINGS, controlled
 from proctor_crds.kinds import EVALUATION_RUN
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.settings import Settings
@@ -64,7 +64,9 @@ def write_tasks(folder: Path, sums: int, texts: int) -> None:
 
 
 @asynccontextmanager
-async def cluster(tmp_path: Path, volumes: dict[str, Path]) -> AsyncIterator[LocalCluster]:
+async def cluster(
+    tmp_path: Path, volumes: dict[str, Path], settings: Settings = SETTINGS
+) -> AsyncIterator[LocalCluster]:
     """A cluster of processes with an operator, whose image of lm-eval is this interpreter."""
     python = tmp_path / "image" / "python"
     python.parent.mkdir()
@@ -75,7 +77,7 @@ async def cluster(tmp_path: Path, volumes: dict[str, Path]) -> AsyncIterator[Loc
         LocalCluster(
             tmp_path / "state", volumes=volumes, images=images, gpus=0, backoff_seconds=0.02
         ) as local,
-        controlled(local),
+        controlled(local, settings),
     ):
         yield local
 
@@ -102,13 +104,18 @@ def run(name: str, url: str, **evaluation: Any) -> Manifest:
 
 async def outcome(local: LocalCluster, name: str, seconds: float = 900) -> Manifest:
     """The run's only evaluation, once it has ended."""
+    [evaluation] = (await ended(local, name, seconds))["evaluations"]
+    return dict(evaluation)
+
+
+async def ended(local: LocalCluster, name: str, seconds: float = 900) -> Manifest:
+    """The run's status, once every evaluation has ended."""
     async with asyncio.timeout(seconds):
         while True:
             found = await local.get(Ref("proctor.dev/v1alpha1", "EvaluationRun", "default", name))
-            evaluations = (found or {}).get("status", {}).get("evaluations", [])
-            if evaluations and "completionTime" in evaluations[0]:
-                ended: Manifest = evaluations[0]
-                return ended
+            status: Manifest = (found or {}).get("status", {})
+            if "completionTime" in status:
+                return status
             await asyncio.sleep(0.05)
 
 

@@ -16,6 +16,7 @@ from proctor_operator.runs import (
     belongs,
     desire,
     judge,
+    may_ask,
     next_look,
     progress_of,
     time_to_live,
@@ -451,6 +452,19 @@ class TestStatus:
         assert found["progress"] == "7/9"
         silent = make_run(status=found)
         assert status_of(silent, observed(jobs(run)))["progress"] == "7/9"
+
+    def test_when_progress_moved_is_kept(self) -> None:
+        before = {"progress": "0/?", "lastProgressTime": "2025-01-01T00:00:00Z"}
+        run = make_run(status=before)
+        assert status_of(run, observed(jobs(run)))["lastProgressTime"] == "2025-01-01T00:00:00Z"
+        moved = observed(jobs(run), progress={job_name(run): {"done": 7}})
+        assert status_of(run, moved)["lastProgressTime"] == STAMP
+
+    @pytest.mark.parametrize(("seconds", "may"), [(0, False), (4, False), (5, True), (60, True)])
+    def test_adapters_are_not_asked_before_the_pause_is_over(self, seconds: int, may: bool) -> None:
+        run = make_run(status={"lastProgressTime": STAMP})
+        assert may_ask(run, SETTINGS, NOW + timedelta(seconds=seconds)) is may
+        assert may_ask(make_run(), SETTINGS, NOW)
 
     def test_progress_of_another_job_is_forgotten(self) -> None:
         other = {"name": "sums", "job": "other", "progress": {"done": 7}}
