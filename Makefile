@@ -56,7 +56,7 @@ bench: setup ## Measure, into bench/results.json and bench/history.csv
 	$(PYTHON) -m bench
 
 gpu: setup ## Correctness and benchmarks on a CUDA device
-	$(PYTHON) -m pytest -m gpu --override-ini addopts='--import-mode=importlib --strict-markers -ra'
+	PROCTOR_REQUIRE_GPU=1 $(PYTHON) -m pytest -m gpu --override-ini addopts='--import-mode=importlib --strict-markers -ra'
 
 lock: ## Choose versions anew, into requirements.lock
 	$(COMPILE) $(subst $(comma), --extra ,--extra $(EXTRAS)) --group pyproject.toml:dev \

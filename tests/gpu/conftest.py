@@ -3,6 +3,7 @@
 The CPU's run proves the tests themselves; `make gpu` runs only what needs a device.
 """
 
+import os
 from collections.abc import Callable
 from functools import cache
 
@@ -19,14 +20,21 @@ AnswersOf = Callable[[Configuration], Answers]
 
 
 def require(configuration: Configuration) -> None:
-    """Skip where the machine has not the devices that the configuration needs."""
+    """Skip where the machine has not the devices that the configuration needs.
+
+    With PROCTOR_REQUIRE_GPU=1, as `make gpu` says, a machine without any fails.
+    """
     if configuration.device == "cpu":
         return
     import torch
 
     count = torch.cuda.device_count()
-    if count < configuration.tensor:
-        pytest.skip(f"needs {configuration.tensor} CUDA device(s), and this machine has {count}")
+    if count >= configuration.tensor:
+        return
+    words = f"needs {configuration.tensor} CUDA device(s), and this machine has {count}"
+    if not count and os.environ.get("PROCTOR_REQUIRE_GPU") == "1":
+        pytest.fail(words)
+    pytest.skip(words)
 
 
 @pytest.fixture(scope="session")
