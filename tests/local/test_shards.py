@@ -7,8 +7,6 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
-
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest
 from tests.local.cluster.processes import in_whose_environment
@@ -16,22 +14,18 @@ from tests.local.real_harness import Seen, cluster, outcome, run, write_tasks
 from tests.runtime.harness.model_server import ModelServer, serving
 
 SUMS, TEXTS = 10, 4
-CASES = {
-    # Examples in a prompt are drawn in the order of the samples.
-    "with examples": ({"tasks": ["sum_mc", "sum_gen"]}, {"fewShot": 2}, SUMS * 4),
-    "a group": ({"tasks": ["sums"]}, {}, SUMS * 3 + TEXTS),
-}
 
 
-@pytest.mark.parametrize(("fields", "params", "questions"), CASES.values(), ids=CASES)
 async def test_sharded_scores_are_the_unsharded_and_no_question_is_asked_twice(
-    fields: Manifest, params: Manifest, questions: int, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     write_tasks(tmp_path / "tasks", SUMS, TEXTS)
     (tmp_path / "artifacts").mkdir()
     volumes = {"tasks": tmp_path / "tasks", "artifacts": tmp_path / "artifacts"}
-    given = fields | {"params": {"parallelism": 2, "temperature": "0"} | params}
-    found = {}
+    # Examples in a prompt are drawn in the order of the samples.
+    params = {"parallelism": 2, "temperature": "0", "fewShot": 2}
+    given = {"tasks": ["sum_mc", "sum_gen"], "params": params}
+    found, questions = {}, SUMS * 4
     with serving(ModelServer()) as model:
         async with cluster(tmp_path, volumes) as local:
             for name, shards in (("whole", 1), ("shared", 3)):
@@ -54,6 +48,7 @@ async def test_sharded_scores_are_the_unsharded_and_no_question_is_asked_twice(
 async def test_a_shard_that_is_killed_is_waited_for_and_no_answer_counts_twice(
     tmp_path: Path,
 ) -> None:
+    """Of a group of tasks, whose score is made of all their samples."""
     write_tasks(tmp_path / "tasks", SUMS, TEXTS)
     (tmp_path / "artifacts").mkdir()
     volumes = {"tasks": tmp_path / "tasks", "artifacts": tmp_path / "artifacts"}

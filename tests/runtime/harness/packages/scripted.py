@@ -118,7 +118,7 @@ def measured(ended: Evaluated) -> list[Item]:
             assert len(own) == record.n
             assert sum(i.error for i in own) == (record.errors or 0)
             assert sum(i.extraction_failure for i in own) == (record.extraction_failures or 0)
-            assert record.stderr is not None
+            assert (record.stderr is None) == (record.n == 1)
         assert record.ci_low is not None
         assert record.ci_high is not None
     return items
