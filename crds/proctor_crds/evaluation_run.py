@@ -104,9 +104,9 @@ class Evaluation(Model):
 
     rules: ClassVar = (
         Rule(
-            "self.shards == 1 || self.harness == 'lm-eval'",
-            "shards: only lm-eval can share an evaluation's samples;"
-            " with another harness, split the tasks over several evaluations",
+            "self.shards == 1 || self.harness != 'container'",
+            "shards: nothing tells the framework of a container to ask but a share;"
+            " split the tasks over several evaluations",
         ),
         Rule(
             "self.shards == 1 || !has(self.params) || !has(self.params.extra)"

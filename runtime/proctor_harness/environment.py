@@ -62,6 +62,8 @@ def _child(environ: Mapping[str, str], artifacts: Path) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
+        # Else what a harness draws from a set differs between a pod and the one that resumes it.
+        "PYTHONHASHSEED": "0",
     }
     return defaults | dict(environ)
 

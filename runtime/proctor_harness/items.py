@@ -1,7 +1,10 @@
 """The item records: what the harness made of each sample, in one schema for all harnesses."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from proctor_crds.base import Model
 
@@ -20,6 +23,22 @@ class Item(Model):
     value: float
     repeat: int = 0
     """Which asking of the sample it was."""
+    group: str | None = None
+    """What the sample has in common with others of its task: of several answers, the prompt."""
+    error: bool = False
+    """The target gave no answer, and the harness counts that as wrong."""
+    extraction_failure: bool = False
+    """In the answer there was nothing to judge."""
+
+    @property
+    def cluster(self) -> str:
+        """Within the task, the samples that are not independent."""
+        return self.sample if self.group is None else self.group
+
+
+def named_by(prompt: Any) -> str:
+    """A name for a sample that has none but what is asked: the same in every run."""
+    return hashlib.sha256(json.dumps(prompt, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def write(path: Path, items: Iterable[Item]) -> None:

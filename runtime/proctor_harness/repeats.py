@@ -1,27 +1,29 @@
 """One result of several askings of the same samples.
 
 What varies between askings varies within the samples too, so the askings of a sample are a cluster:
-a repeat is no new sample. Where a harness tells of its samples, errors and intervals are those of
-clusters; where it does not, the repeats' own errors stand, which no number of repeats makes
-smaller than they may be.
+a repeat is no new sample. So are the answers to a prompt that a harness asks more than once. Where
+a harness tells of its samples, errors and intervals are those of clusters; where it does not, the
+repeats' own errors stand, which no number of repeats makes smaller than they may be.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from math import comb, sqrt
+from itertools import chain
+from math import sqrt
 from statistics import fmean, stdev
 from statistics import mean as exact_mean
 
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult
-from proctor_harness.harnesses.means import interval
-from proctor_harness.harnesses.records import clustered
+from proctor_harness.harnesses.means import pass_at, spread
+from proctor_harness.harnesses.records import clustered, uncertainty
 from proctor_harness.items import Item
 
 Key = tuple[str, str, str]
 """Task, metric and filter."""
 Groups = Mapping[Key, Sequence[Sequence[float]]]
-"""By metric, for each sample what each asking of it came to."""
+"""By metric, for each prompt what each asking of it came to."""
+PERCENT = 100.0
 
 
 def merged(repeats: Sequence[RunResult], items: Sequence[Item]) -> RunResult:
@@ -51,7 +53,7 @@ def mean(records: Sequence[ResultRecord], groups: Groups) -> ResultRecord:
     """The mean of the repeats, with their spread."""
     first, values = records[0], [float(record.value) for record in records]
     samples = groups.get(key(first), [])
-    mean_of_samples = samples and abs(fmean(map(fmean, samples)) - fmean(values)) < 1e-9
+    mean_of_samples = samples and abs(fmean(chain(*samples)) - fmean(values)) < 1e-9
     uncertain = of_samples(samples) if mean_of_samples else of_repeats(records)
     told = {
         # Exact, so that the mean of equal values is that value.
@@ -66,11 +68,12 @@ def mean(records: Sequence[ResultRecord], groups: Groups) -> ResultRecord:
 
 def of_samples(samples: Sequence[Sequence[float]]) -> dict[str, str | None]:
     """Standard error and interval, the askings of a sample being a cluster."""
-    if {value for asked in samples for value in asked} <= {0.0, 1.0}:
-        record = clustered("", "", samples)
-        return {name: getattr(record, name) for name in ("stderr", "ci_low", "ci_high")}
-    means = [fmean(asked) for asked in samples]
-    return spread(means)
+    found = set(chain(*samples))
+    scale = PERCENT if found <= {0.0, PERCENT} and PERCENT in found else 1.0
+    if found <= {0.0, scale}:
+        record = clustered("", "", [[value / scale for value in asked] for asked in samples])
+        return uncertainty(record, scale)
+    return spread([fmean(asked) for asked in samples])
 
 
 def of_repeats(records: Sequence[ResultRecord]) -> dict[str, str | None]:
@@ -91,7 +94,7 @@ def passes(records: Sequence[ResultRecord], groups: Groups) -> Iterator[ResultRe
         values = [pass_at(k, len(asked), int(sum(asked))) for asked in samples]
         yield ResultRecord(
             task=records[0].task,
-            metric=f"{records[0].metric}_pass@{k}",
+            metric=at(records[0].metric, k),
             filter=records[0].filter,
             value=repr(fmean(values)),
             n=len(values),
@@ -101,24 +104,16 @@ def passes(records: Sequence[ResultRecord], groups: Groups) -> Iterator[ResultRe
         )
 
 
-def pass_at(k: int, n: int, right: int) -> float:
-    """The unbiased estimate from `n` askings, of which `right` were right (Chen et al. 2021)."""
-    return 1.0 - comb(n - right, k) / comb(n, k)
-
-
-def spread(values: Sequence[float]) -> dict[str, str | None]:
-    """Standard error and interval of a mean of independent values."""
-    error = repr(stdev(values) / sqrt(len(values))) if len(values) > 1 else None
-    found = interval(values)
-    low, high = (f"{found[0]:.6f}", f"{found[1]:.6f}") if found else (None, None)
-    return {"stderr": error, "ci_low": low, "ci_high": high}
+def at(metric: str, k: int) -> str:
+    """What pass@k of a metric is called; a harness may call the metric a pass@1 itself."""
+    return f"pass@{k}" if metric == "pass@1" else f"{metric}_pass@{k}"
 
 
 def grouped(items: Sequence[Item]) -> Groups:
-    """By metric, for each sample its values in the order of the repeats."""
+    """By metric, for each prompt its values in the order of the repeats."""
     found: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
-        found[item.task, item.metric, item.filter][item.sample].append(item.value)
+        found[item.task, item.metric, item.filter][item.cluster].append(item.value)
     return {name: list(samples.values()) for name, samples in found.items()}
 
 

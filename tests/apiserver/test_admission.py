@@ -98,8 +98,12 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         "target: set exactly one of deploymentRef, deployment, endpoint",
     ),
     "shards of a harness that has none": (
-        changed(changed(RUN, "spec.evaluations.0.harness", "bfcl"), "spec.evaluations.0.shards", 2),
-        "shards: only lm-eval can share an evaluation's samples",
+        changed(
+            changed(RUN, "spec.evaluations.0.harness", "container"),
+            "spec.evaluations.0.shards",
+            2,
+        ),
+        "shards: nothing tells the framework of a container to ask but a share",
     ),
     "a judge that nobody asks": (
         changed(RUN, "spec.evaluations.0.judgeRef", {"name": "guard"}),

@@ -95,6 +95,10 @@ class Part:
 
     shards: int = 1
 
+    def judge(self, evaluation: Evaluation, upstream: Upstream) -> Upstream | None:
+        """Whom the pod has judge answers; where it asks but a share, nobody does."""
+        return upstream.judge(evaluation) if self.shards == 1 else None
+
 
 def spec_of(owner: Run, completions: int, template: Manifest) -> Manifest:
     """What a Job's name stands for."""
@@ -158,7 +162,7 @@ def pod_template(
         initContainers=[
             *datasets.fetching(evaluation.datasets, settings.runtime_image),
             adapter(owner, evaluation, upstream, image, part),
-            *judging(owner, evaluation, upstream, image),
+            *judging(owner, evaluation, upstream, image, part),
             *companions.companions(evaluation, asking),
         ],
         **companions.pod_fields(evaluation),
@@ -210,14 +214,15 @@ def harness(
     )
     told = spec.model_dump_json(by_alias=True, exclude_none=True, exclude={"repeat", "shard"})
     env = {"BASE_URL": "http://127.0.0.1:$(PORT_ADAPTER)/v1", "RUN_SPEC": escaped(told)}
-    if judge:
+    asked = part.judge(evaluation, upstream)
+    if asked:
         env |= {"JUDGE_URL": "http://127.0.0.1:$(PORT_JUDGE)/v1"}
     return container(
         HARNESS,
         image,
         ["python", "-m", "proctor_harness", "run"],
         ports={},
-        peer_ports=ADAPTER_PORTS | companions.peers(evaluation) | (JUDGE_PORTS if judge else {}),
+        peer_ports=ADAPTER_PORTS | companions.peers(evaluation) | (JUDGE_PORTS if asked else {}),
         mounts=[artifacts_mount(owner, evaluation), *datasets.mounts(evaluation.datasets)],
         env=[*literals(env | hub(evaluation)), *index_environment(part)],
         resources=harness_resources(evaluation),
@@ -311,9 +316,11 @@ def model_identity(owner: Run, upstream: Upstream) -> str:
     return digest([owner.uid, target])
 
 
-def judging(owner: Run, evaluation: Evaluation, upstream: Upstream, image: str) -> list[Manifest]:
+def judging(
+    owner: Run, evaluation: Evaluation, upstream: Upstream, image: str, part: Part
+) -> list[Manifest]:
     """The judge's own adapter, whose answers are kept apart from the target's."""
-    judge = upstream.judge(evaluation)
+    judge = part.judge(evaluation, upstream)
     if not judge:
         return []
     mount = artifacts_mount(owner, evaluation)

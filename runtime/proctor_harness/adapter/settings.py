@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proctor_crds.wire import shard_folder
-from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError
+from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError, parsed
 from proctor_harness.adapter.http.pool import Server
-from proctor_harness.adapter.interceptors import endpoint
+from proctor_harness.adapter.interceptors import caching, endpoint
 from proctor_harness.adapter.load import document, load, resuming
 
+SHARED = (
+    "the pods of a sharded evaluation share their answers by `caching`, and the one that scores"
+    " would ask all again: let it keep and reuse answers (the default), or leave `shards` out"
+)
 TIMEOUT_SECONDS = 3600.0
 """For one attempt, where nobody says: the harness gives up long before."""
 
@@ -46,20 +50,31 @@ def settings(environ: Mapping[str, str]) -> Settings:
     # another model's tomorrow. Whoever configures the cache is taken to know.
     found = document(text) if text else {"use_caching": identity is not None}
     config = load(found, str(artifacts))
+    config = resuming(config) if identity else config
+    shards = number(environ, "SHARDS", 0)
+    if (shards or "SHARD_INDEX" in environ) and not keeps_answers(config):
+        raise ConfigurationError([f"caching: {SHARED}"])
     return Settings(
         bind_address=environ.get("BIND_ADDRESS", "127.0.0.1"),
         # A pod that has several adapters tells each which port is its own.
         port=number(environ, environ.get("PORT_VARIABLE", "PORT_ADAPTER"), 9100),
         artifacts=artifacts,
-        shards=tuple(shard_folder(mounted, n) for n in range(number(environ, "SHARDS", 0))),
+        shards=tuple(shard_folder(mounted, n) for n in range(shards)),
         url=url,
         api_key=environ.get("API_KEY") or None,
         timeout_seconds=float(environ.get("UPSTREAM_TIMEOUT_SECONDS", TIMEOUT_SECONDS)),
         identity=identity or url,
         session=environ.get("SESSION") or uuid.uuid4().hex,
         repeat=number(environ, "REPEAT_INDEX", 0),
-        config=resuming(config) if identity else config,
+        config=config,
     )
+
+
+def keeps_answers(config: AdapterConfig) -> bool:
+    """Whether answers are stored and given again; raises ConfigurationError."""
+    found = [entry for entry in config.interceptors if entry.name == "caching" and entry.enabled]
+    links = [parsed(caching.Config, entry.config, "caching") for entry in found]
+    return any(link.reuse_cached_responses and not link.bypass for link in links)
 
 
 def own_folder(environ: Mapping[str, str], mounted: Path) -> Path:

@@ -11,6 +11,7 @@ from proctor_crds import catalogue
 from proctor_crds.wire import RunResult, RunSpec, Unscored
 from proctor_harness.harnesses import bfcl_report, parameters
 from proctor_harness.harnesses.protocol import PreflightReport, Problem, Workspace
+from proctor_harness.harnesses.shares import Share
 
 EXTRAS = ("nativeCalling",)
 UNSUPPORTED = ("few_shot", "top_p", "max_new_tokens")
@@ -32,12 +33,14 @@ def preflight(run: RunSpec, _workspace: Workspace) -> PreflightReport:
     """Count the questions: one request each."""
     found = [catalogue.find("bfcl", name) for name in categories(run.tasks)]
     sizes = [task.samples for task in found if task and task.samples]
-    limit = run.params.limit_samples
-    return PreflightReport(total=sum(sizes if limit is None else (min(n, limit) for n in sizes)))
+    limit, share = run.params.limit_samples, Share(run.shard, run.shards)
+    if limit is None:
+        return PreflightReport(total=share.size(sum(sizes)))
+    return PreflightReport(total=sum(share.size(min(n, limit)) for n in sizes))
 
 
 def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
-    """Ask each category, then judge all.
+    """Ask each category, then judge all, unless it is but a share.
 
     bfcl's limit is one for all categories together, and the first would take it up alone.
     """
@@ -45,14 +48,12 @@ def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
     generate = ["generate", "--num-threads", str(run.params.parallelism)]
     if run.params.temperature is not None:
         generate += ["--temperature", run.params.temperature]
-    if run.params.limit_samples is None:
-        return [
-            _bfcl([*generate, "--test-category", ",".join(asked)], run, workspace),
-            _evaluate(asked, run, workspace),
-        ]
-    generate += ["--limit", str(run.params.limit_samples)]
-    asking = [_bfcl([*generate, "--test-category", category], run, workspace) for category in asked]
-    return [*asking, _evaluate(asked, run, workspace)]
+    together = [",".join(asked)]
+    if run.params.limit_samples is not None:
+        generate += ["--limit", str(run.params.limit_samples)]
+        together = asked
+    asking = [_bfcl([*generate, "--test-category", each], run, workspace) for each in together]
+    return asking if run.shards > 1 else [*asking, _evaluate(asked, run, workspace)]
 
 
 def parse(run: RunSpec, output_dir: Path) -> RunResult:
@@ -95,11 +96,17 @@ def _bfcl(argv: list[str], run: RunSpec, workspace: Workspace) -> list[str]:
     native = parameters.flag(run.params.extra.get("nativeCalling", "false"))
     url = f"{workspace.base_url}/chat/completions"
     return [
-        *(sys.executable, "-m", "proctor_harness.harnesses.bfcl_guarded", *argv),
+        *(sys.executable, "-m", *_module(run), *argv),
         *("--model", run.model, "--model-mapping", "oai"),
         *("--model-args", f"base_url={url},native_calling={native}"),
         *("--result-dir", str(workspace.output_dir)),
     ]
+
+
+def _module(run: RunSpec) -> list[str]:
+    if run.shards == 1:
+        return ["proctor_harness.harnesses.bfcl_guarded"]
+    return ["proctor_harness.harnesses.bfcl_share", str(run.shard), str(run.shards)]
 
 
 def _name_problems(model: str) -> list[Problem]:

@@ -9,10 +9,13 @@ from typing import Any
 
 from proctor_crds.results import ResultRecord
 from proctor_harness.harnesses.records import Samples, proportion
+from proctor_harness.items import Item
 
 NAME = re.compile(r"BFCL_v3_(\w+)_score\.json")
 NO_ANSWER = "Error during inference: "
 """How bfcl writes down a request that failed, in the place of the model's answer."""
+UNDECODED = "ast_decoder:decoder_failed"
+"""How bfcl calls an answer in which it found no function call to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +52,53 @@ def record(score: CategoryScore) -> ResultRecord:
     return proportion(score.category, "accuracy", score.accuracy, samples)
 
 
+def items(output_dir: Path) -> list[Item]:
+    """Every answer; of those that were wrong the score file has an entry."""
+    found = sorted(output_dir.glob("score/*/BFCL_v3_*_score.json"))
+    return [item for path in found for item in _items(path)]
+
+
+def _items(path: Path) -> Iterator[Item]:
+    _, *wrong = _lines(path)
+    errors = {line["id"]: line.get("error_type") for line in wrong}
+    for line in _results(path):
+        error = _unanswered(line)
+        yield Item(
+            task=_category(path),
+            sample=line["id"],
+            metric="accuracy",
+            value=float(line["id"] not in errors),
+            error=error,
+            # What failed was not decoded either.
+            extraction_failure=not error and errors.get(line["id"]) == UNDECODED,
+        )
+
+
 def _score(path: Path) -> CategoryScore:
-    match = NAME.fullmatch(path.name)
-    assert match, "by the pattern of the search"  # noqa: S101
-    head, *wrong = _lines(path)
-    result = path.parents[2] / "result" / path.parent.name / path.name.replace("_score", "_result")
-    errors = sum(str(line["result"]).startswith(NO_ANSWER) for line in _lines(result))
-    undecoded = sum(line.get("error_type") == "ast_decoder:decoder_failed" for line in wrong)
+    head, *_ = _lines(path)
+    judged = list(_items(path))
     return CategoryScore(
-        category=match[1],
+        category=_category(path),
         accuracy=head["accuracy"],
         total=head["total_count"],
-        errors=errors,
-        # What failed was not decoded either.
-        undecoded=max(0, undecoded - errors),
+        errors=sum(item.error for item in judged),
+        undecoded=sum(item.extraction_failure for item in judged),
     )
+
+
+def _category(score: Path) -> str:
+    match = NAME.fullmatch(score.name)
+    assert match, "by the pattern of the search"  # noqa: S101
+    return match[1]
+
+
+def _results(score: Path) -> Iterator[dict[str, Any]]:
+    folder = score.parents[2] / "result" / score.parent.name
+    return _lines(folder / score.name.replace("_score", "_result"))
+
+
+def _unanswered(line: dict[str, Any]) -> bool:
+    return str(line["result"]).startswith(NO_ANSWER)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

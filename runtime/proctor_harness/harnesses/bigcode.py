@@ -37,6 +37,7 @@ def preflight(run: RunSpec, workspace: Workspace) -> list[str]:
     if run.params.limit_samples is not None:
         argv += ["--limit", str(run.params.limit_samples)]
     argv += ["--samples", run.params.extra.get("samples", "1")]
+    argv += ["--shard", str(run.shard), "--shards", str(run.shards)] if run.shards > 1 else []
     return [*argv, "--", *run.tasks]
 
 
@@ -78,20 +79,19 @@ def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
         "--n_samples": params.extra.get("samples"),
     }
     return [
-        *(sys.executable, "-m", *_module(task, folder)),
+        *(sys.executable, "-m", f"proctor_harness.harnesses.{_module(task)}"),
+        *(folder, str(run.seed), str(run.shard), str(run.shards)),
         *("--model_type", MODEL_TYPES[run.endpoint_type]),
         *("--url", f"{workspace.base_url}/{path}"),
         *("--model_kwargs", json.dumps(model, separators=(",", ":"))),
         *("--task", task, "--out_dir", folder),
         *("--async_limit", str(params.parallelism)),
         # Without it bigcode judges no task at all, not even those that execute nothing.
-        "--allow_code_execution",
+        "--allow_code_execution" if run.shards == 1 else "--generation_only",
         *(f"{name}={value}" for name, value in options.items() if value is not None),
     ]
 
 
-def _module(task: str, folder: str) -> list[str]:
+def _module(task: str) -> str:
     found = catalogue.find("bigcode", task)
-    if found and "sandbox" in found.needs:
-        return ["proctor_harness.harnesses.bigcode_sandboxed", folder]
-    return ["proctor_harness.harnesses.fresh_folder", folder, "bigcode_eval.main_server"]
+    return "bigcode_sandboxed" if found and "sandbox" in found.needs else "bigcode_guarded"

@@ -13,13 +13,13 @@ from typing import Any
 from proctor_crds import catalogue
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure
+from proctor_harness.harnesses.bigcode_guarded import ALL
 from proctor_harness.harnesses.protocol import PREFLIGHT_FILE, PreflightReport
+from proctor_harness.harnesses.shares import Share
 from proctor_harness.sandbox import client
 
 COUNTS_FILE = "samples.json"
 """By task and language, how many samples there are."""
-ALL = "all"
-"""In place of a language, where a task has but one."""
 
 
 def main() -> None:
@@ -28,11 +28,14 @@ def main() -> None:
     parser.add_argument("--output-dir", type=Path, required=True)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--samples", type=int, default=1)
+    parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("tasks", nargs="+")
     arguments = parser.parse_args()
     counts = {name: count(name, arguments.limit) for name in arguments.tasks}
-    total = sum(sum(found.values()) for found in counts.values()) * arguments.samples
-    report = PreflightReport(total=total)
+    share = Share(arguments.shard, arguments.shards)
+    asked = sum(share.size(sum(found.values())) for found in counts.values())
+    report = PreflightReport(total=asked * arguments.samples)
     if missing := [name for name, found in counts.items() if not found]:
         words = f"no data of {', '.join(missing)}: is the hub at HF_ENDPOINT reachable?"
         report = PreflightReport(failure=Failure(reason=Reason.UNSCORED, message=words))

@@ -1,17 +1,16 @@
 """Run in the harness's environment: bigcode, which has every program executed in the sandbox.
 
-``bigcode_sandboxed FOLDER ARGUMENT...``, the arguments being bigcode's. Its own estimator judges
-the verdicts, which are kept beside its report.
+Its arguments are those of `bigcode_guarded`. bigcode's own estimator judges the verdicts, which are
+kept beside its report.
 """
 
 import json
 import os
-import runpy
-import sys
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
+from proctor_harness.harnesses import bigcode_guarded
 from proctor_harness.sandbox import client
 
 VERDICTS_FILE = "verdicts.jsonl"
@@ -46,16 +45,13 @@ def main() -> None:
     """Be bigcode, with another place to execute in."""
     from bigcode_eval.tasks.custom_metrics import code_eval, execute  # noqa: PLC0415  only there
 
-    folder = Path(sys.argv.pop(1))
-    folder.mkdir(parents=True, exist_ok=True)
-    # Where a folder has a dataset's name, as that of the task mbpp has, it passes for the dataset.
-    os.chdir(folder)
-    check = Checker(int(os.environ["PORT_SANDBOX"]), folder / VERDICTS_FILE)
+    asking = bigcode_guarded.taken()
+    check = Checker(int(os.environ["PORT_SANDBOX"]), asking.folder / VERDICTS_FILE)
     function: Any = code_eval.compute_code_eval
     assert function.__defaults__[-1] is execute.check_correctness, "as in 26.3"  # noqa: S101
     function.__defaults__ = (*function.__defaults__[:-1], check)
     execute.unsafe_execute = refuse
-    runpy.run_module("bigcode_eval.main_server", run_name="__main__", alter_sys=True)
+    bigcode_guarded.run(asking, lambda task: task)
 
 
 def refuse(*_: object) -> NoReturn:

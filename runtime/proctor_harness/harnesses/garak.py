@@ -57,7 +57,7 @@ def _scan(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     options = {module: {name: _generator(run, workspace)}}
     report = str(garak_report.path(workspace.output_dir, task)).removesuffix(garak_report.SUFFIX)
     argv = [
-        *(sys.executable, "-m", "proctor_harness.harnesses.garak_bounded"),
+        *(sys.executable, "-m", *_module(run)),
         str(run.params.max_retries + 1),
         *("--target_type", f"{module}.{name}", "--target_name", run.model),
         *("--generator_options", json.dumps(options, separators=(",", ":"))),
@@ -66,6 +66,12 @@ def _scan(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     ]
     generations = run.params.extra.get("generations")
     return argv if generations is None else [*argv, "--generations", generations]
+
+
+def _module(run: RunSpec) -> list[str]:
+    if run.shards == 1:
+        return ["proctor_harness.harnesses.garak_bounded"]
+    return ["proctor_harness.harnesses.garak_share", str(run.shard), str(run.shards)]
 
 
 def _generator(run: RunSpec, workspace: Workspace) -> dict[str, Any]:

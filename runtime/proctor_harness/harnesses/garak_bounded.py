@@ -2,11 +2,14 @@
 
 garak asks a target that is broken for ever. And an error of the OpenAI client that leaves a worker
 cannot be pickled, which blocks the pool of workers; so what is raised here is garak's own.
-Further, garak asks for each of a prompt's answers with the same seed, which makes them one answer.
+Further, garak asks for each of a prompt's answers with the same seed, which makes them one answer;
+and which of a probe's prompts it draws depends on what was drawn before, which need not be the same
+when a scan is resumed or shared.
 """
 
 import functools
 import os
+import random
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -57,9 +60,20 @@ def seeded(ask: Ask) -> Ask:
     return ask_with_seed
 
 
+def drawn(load: Callable[..., Any], seed: Callable[[], int | None]) -> Callable[..., Any]:
+    """A way of loading plugins in which each begins with the run's seed."""
+
+    @functools.wraps(load)
+    def loaded(*arguments: Any, **named: Any) -> Any:
+        random.seed(seed())
+        return load(*arguments, **named)
+
+    return loaded
+
+
 def main() -> None:
     """``garak_bounded TRIES ARGUMENT...``, the arguments being garak's."""
-    from garak import cli  # noqa: PLC0415
+    from garak import _config, _plugins, cli  # noqa: PLC0415
     from garak.generators.openai import OpenAICompatible  # noqa: PLC0415
 
     # Its clients insist on a key. The true one is put in by the adapter.
@@ -67,6 +81,7 @@ def main() -> None:
         os.environ.setdefault(name, "none")
     ask = OpenAICompatible._call_model.__wrapped__  # without garak's own patience
     OpenAICompatible._call_model = seeded(bounded(ask, int(sys.argv[1])))
+    _plugins.load_plugin = drawn(_plugins.load_plugin, lambda: _config.run.seed)
     cli.main(sys.argv[2:])
 
 

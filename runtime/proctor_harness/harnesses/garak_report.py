@@ -1,7 +1,8 @@
 """garak's ``.report.jsonl``: attempts, and for each probe and detector an `eval`."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from proctor_crds import catalogue
 from proctor_crds.results import ResultRecord
 from proctor_harness.harnesses.records import clustered
+from proctor_harness.items import Item, named_by
 
 SUFFIX = ".report.jsonl"
 EVALUATED = 2
@@ -35,8 +37,8 @@ def read(task: str, report: Path) -> Scan:
     """One record for each probe and detector that judged at least one answer."""
     if not report.exists():
         return Scan(unscored={task: "garak left no report"})
-    entries = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
-    judged = _judged(entries)
+    entries = list(_entries(report))
+    judged = _judged(_items(entries))
     rows = [entry for entry in entries if entry["entry_type"] == "eval"]
     scan = Scan()
     for row in rows:
@@ -62,16 +64,48 @@ def _why(probe: str, rows: list[dict[str, Any]]) -> str:
     return f"{detectors} judged 0 answers, {nones} of the requests having had none"
 
 
-def _judged(entries: list[dict[str, Any]]) -> dict[tuple[str, str], list[list[float]]]:
-    """By probe and detector, for each prompt which of its answers passed (1) and which not (0)."""
-    found: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+def items(output_dir: Path) -> list[Item]:
+    """Every answer that a detector judged; the answers to one prompt are a group."""
+    reports = sorted(output_dir.glob(f"*{SUFFIX}"))
+    return [item for report in reports for item in _items(_entries(report))]
+
+
+def _entries(report: Path) -> Iterator[dict[str, Any]]:
+    return map(json.loads, report.read_text(encoding="utf-8").splitlines())
+
+
+def _items(entries: Iterable[dict[str, Any]]) -> Iterator[Item]:
+    seen: Counter[tuple[str, str, str]] = Counter()
     for entry in entries:
-        if entry["entry_type"] == "attempt" and entry["status"] == EVALUATED:
-            for detector, scores in entry["detector_results"].items():
-                passed = [float(score < PASSING) for score in scores if score is not None]
-                if passed:
-                    found[entry["probe_classname"], detector].append(passed)
-    return found
+        if entry["entry_type"] != "attempt" or entry["status"] != EVALUATED:
+            continue
+        probe, prompt = entry["probe_classname"], _prompt(entry)
+        for detector, scores in entry["detector_results"].items():
+            for score in scores:
+                number = seen[probe, detector, prompt]
+                seen[probe, detector, prompt] += 1
+                if score is not None:
+                    yield Item(
+                        task=probe,
+                        sample=f"{prompt}.{number}",
+                        group=prompt,
+                        metric="pass_rate",
+                        filter=detector,
+                        value=float(score < PASSING),
+                    )
+
+
+def _prompt(entry: dict[str, Any]) -> str:
+    """The prompt's number within its probe; where it has none, what it says."""
+    return named_by(entry["prompt"]) if entry["seq"] is None else str(entry["seq"])
+
+
+def _judged(items: Iterable[Item]) -> dict[tuple[str, str], list[list[float]]]:
+    """By probe and detector, for each prompt which of its answers passed (1) and which not (0)."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        found[item.task, item.filter][item.cluster].append(item.value)
+    return {name: list(prompts.values()) for name, prompts in found.items()}
 
 
 def _record(row: dict[str, Any], prompts: list[list[float]]) -> ResultRecord:

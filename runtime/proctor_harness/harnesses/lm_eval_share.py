@@ -12,6 +12,8 @@ from lm_eval.__main__ import cli_evaluate
 from lm_eval.api.task import ConfigurableTask, Task
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
+from proctor_harness.harnesses.shares import AskedError
+
 NOTHING: dict[str, Any] = {
     "loglikelihood": (0.0, False),
     "loglikelihood_rolling": 0.0,
@@ -19,10 +21,6 @@ NOTHING: dict[str, Any] = {
 }
 """What stands for an answer that another pod asks for; nobody scores it."""
 Method = Callable[..., list[Any]]
-
-
-class AskedError(Exception):
-    """Every question was asked; lm-eval would now score."""
 
 
 def main() -> None:

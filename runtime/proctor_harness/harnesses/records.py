@@ -56,3 +56,11 @@ def clustered(task: str, metric: str, groups: Sequence[Sequence[float]]) -> Resu
     return record.model_copy(
         update={"stderr": repr(error), "ci_low": f"{low:.6f}", "ci_high": f"{high:.6f}"}
     )
+
+
+def uncertainty(record: ResultRecord, scale: float = 1.0) -> dict[str, str | None]:
+    """Standard error and interval of a record, in units that are that much smaller."""
+    found = {name: getattr(record, name) for name in ("stderr", "ci_low", "ci_high")}
+    if scale == 1.0:
+        return found
+    return {name: text and repr(float(text) * scale) for name, text in found.items()}

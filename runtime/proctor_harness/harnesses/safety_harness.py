@@ -11,6 +11,7 @@ from proctor_crds import catalogue
 from proctor_crds.wire import RunResult, RunSpec, Unscored
 from proctor_harness.harnesses import parameters, safety_report
 from proctor_harness.harnesses.protocol import PreflightReport, Problem, Workspace
+from proctor_harness.harnesses.shares import Share
 
 EXTRAS = ("dataset", "policy", "judgeParallelism")
 """`dataset` and `policy` are paths of files below the evaluation's datasets."""
@@ -41,8 +42,9 @@ def preflight(run: RunSpec, _workspace: Workspace) -> PreflightReport:
         return PreflightReport()
     if len(sizes) < len(run.tasks):
         return PreflightReport()
-    limit = run.params.limit_samples
-    return PreflightReport(total=sum(sizes if limit is None else (min(n, limit) for n in sizes)))
+    limit, share = run.params.limit_samples, Share(run.shard, run.shards)
+    asked = sizes if limit is None else [min(n, limit) for n in sizes]
+    return PreflightReport(total=sum(map(share.size, asked)))
 
 
 def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
@@ -62,7 +64,7 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
 def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     extra, limit = run.params.extra, run.params.limit_samples
     argv = [
-        *(sys.executable, "-m", "safety_eval.main"),
+        *(sys.executable, "-m", *_module(run)),
         *(
             "--eval",
             task.removesuffix(REASONING),
@@ -79,6 +81,14 @@ def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
         argv += ["--limit", str(limit)]
     argv += [f"--{name}={extra[name]}" for name in ("dataset", "policy") if name in extra]
     return [*argv, "--evaluate-reasoning-traces"] if task.endswith(REASONING) else argv
+
+
+def _module(run: RunSpec) -> list[str]:
+    if run.shards == 1:
+        return ["safety_eval.main"]
+    together = 1 if run.endpoint_type == "chat" else run.params.parallelism
+    share = map(str, (run.shard, run.shards, together))
+    return ["proctor_harness.harnesses.safety_share", *share]
 
 
 def _asking(run: RunSpec) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from proctor_crds.results import ResultRecord
-from proctor_harness.harnesses.records import Samples, proportion
+from proctor_harness.harnesses.records import Samples, proportion, uncertainty
 
 DECIDED = ("safe", "unsafe")
 COMPLIANT = ("COMPLIANT", "NOT_COMPLIANT", "BORDERLINE")
@@ -55,11 +55,7 @@ def _compliance(folder: Path, metrics: dict[str, Any]) -> ResultRecord | str:
         return f"the judge's verdict could be read on none of {len(verdicts)} answers"
     samples = Samples(len(verdicts), extraction_failures=unread)
     record = proportion("compliance", "compliance_rate", metrics["compliance"] / PERCENT, samples)
-    scaled = {
-        name: repr(float(number) * PERCENT)
-        for name in ("stderr", "ci_low", "ci_high")
-        if (number := getattr(record, name)) is not None
-    }
+    scaled = uncertainty(record, PERCENT)
     return record.model_copy(update={**scaled, "value": repr(metrics["compliance"])})
 
 

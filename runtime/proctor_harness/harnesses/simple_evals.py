@@ -71,5 +71,11 @@ def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     }
     given = [f"{name}={value}" for name, value in options.items() if value is not None]
     system = parameters.flag(params.extra.get("addSystemPrompt", "false"))
-    argv = [sys.executable, "-m", "simple_evals", *given]
+    argv = [sys.executable, "-m", *_module(run), *given]
     return [*argv, "--add_system_prompt"] if system else argv
+
+
+def _module(run: RunSpec) -> list[str]:
+    if run.shards == 1:
+        return ["simple_evals"]
+    return ["proctor_harness.harnesses.simple_evals_share", str(run.shard), str(run.shards)]

@@ -5,17 +5,22 @@ A folder of `golden` holds, from a real run: `run.json`, what was asked; the har
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import get_args
 
 import pytest
 
 from proctor_crds import catalogue, evaluation_run
 from proctor_crds.reasons import Reason
+from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult, RunSpec
 from proctor_harness.failures import EXIT_CODES
-from proctor_harness.harnesses import HARNESSES
+from proctor_harness.harnesses import HARNESSES, item_readers
 from proctor_harness.harnesses.protocol import Workspace
+from proctor_harness.items import Item
+from proctor_harness.repeats import key
 
 GOLDEN = Path(__file__).parent / "golden"
 ARGVS = sorted(GOLDEN.glob("*/argv.*.json"))
@@ -42,6 +47,26 @@ def test_the_api_offers_exactly_the_registered_harnesses() -> None:
 def test_a_golden_report_becomes_records(name: str) -> None:
     expected = RunResult.model_validate_json((golden(name) / "records.json").read_text())
     assert HARNESSES[name].parse(asked(golden(name)), golden(name)) == expected
+
+
+@pytest.mark.parametrize("name", sorted(item_readers.READERS.keys() - {"lm-eval"}))
+def test_the_items_of_a_golden_report_are_its_records(name: str) -> None:
+    """Each mean of samples is that of its items; a pass@10 and the like is none."""
+    expected = RunResult.model_validate_json((golden(name) / "records.json").read_text())
+    items = item_readers.read(name, golden(name))
+    compared = [record for record in expected.results if measured(items, record)]
+    assert {record.task for record in compared} == {record.task for record in expected.results}
+    assert len({(i.task, i.metric, i.filter, i.sample) for i in items}) == len(items)
+
+
+def measured(items: Sequence[Item], record: ResultRecord) -> bool:
+    """Hold a record against its items; false where it has none."""
+    own = [i for i in items if (i.task, i.metric, i.filter) == key(record)]
+    if own:
+        assert fmean(item.value for item in own) == pytest.approx(float(record.value))
+        assert len(own) == record.n
+        assert sum(item.extraction_failure for item in own) == (record.extraction_failures or 0)
+    return bool(own)
 
 
 @pytest.mark.parametrize("name", OURS)

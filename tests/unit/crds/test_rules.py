@@ -91,7 +91,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
     },
     Datasets: {"datasets: set hub, or exactly": S3},
     Evaluation: {
-        "shards: only lm-eval": {"shards": 2, "harness": "bfcl"},
+        "shards: nothing tells": {"shards": 2, "harness": "container", "image": "i"},
         "shards: params.extra.batchSize": {
             "shards": 2,
             "params": {"extra": {"batchSize": "4"}},

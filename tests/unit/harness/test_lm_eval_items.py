@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import bootstrap
 
 from proctor_crds.intervals import wilson
 from proctor_crds.results import ResultRecord
 from proctor_harness.harnesses.lm_eval_items import read, with_intervals
-from proctor_harness.harnesses.means import interval
+from proctor_harness.harnesses.means import BATCH, RESAMPLES, SEED, bootstrapped, interval
 
 STAMP = "2026-11-23T23-24-50.378939"
 
@@ -79,6 +81,22 @@ def test_other_numbers_are_resampled() -> None:
     assert 0.43 < low < 0.5 < high < 0.57
     assert (high - low) == pytest.approx(2 * 1.96 * 0.3162 / 110**0.5, rel=0.1)
     assert interval(values) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.1 * (n % 11) for n in range(110)], [n**3 / 9 for n in range(40)], [0.0] * 20 + [0.5]],
+    ids=["even", "skewed", "rare"],
+)
+def test_the_bootstrap_is_scipy_s(values: list[float]) -> None:
+    expected = bootstrap(
+        (np.asarray(values),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=BATCH,
+        rng=np.random.default_rng(SEED),
+    ).confidence_interval
+    assert bootstrapped(values) == pytest.approx((expected.low, expected.high))
 
 
 def test_samples_that_agree_are_not_certain() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult, RunSpec, Unscored
+from proctor_harness.harnesses.means import pass_at
 from proctor_harness.items import Item
-from proctor_harness.repeats import merged, pass_at
+from proctor_harness.repeats import merged
 
 RIGHTS = [[1, 1, 1, 1], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 1, 0], [1, 1, 1, 0]]
 """Five samples, each asked four times."""
@@ -88,6 +89,35 @@ def test_pass_at_one_is_the_mean() -> None:
 def test_what_is_not_right_or_wrong_has_no_pass_at_k() -> None:
     half = [[value / 2 for value in sample] for sample in RIGHTS]
     assert [r.metric for r in merged(FOUR, items(half)).results] == ["acc"]
+
+
+def test_answers_to_one_prompt_are_a_cluster() -> None:
+    """Two answers to each prompt in each of two repeats are four askings of the prompt."""
+    answers = [
+        Item(task="t", sample=f"{n}.{k % 2}", group=str(n), metric="acc", value=v, repeat=k // 2)
+        for n, sample in enumerate(RIGHTS)
+        for k, v in enumerate(sample)
+    ]
+    two = [
+        result(0, value=repr(fmean(i.value for i in answers if i.repeat == r))) for r in range(2)
+    ]
+    asked, plain = merged(two, answers), merged(FOUR, items())
+    assert record(asked).stderr == record(plain).stderr
+    assert record(asked, "acc_pass@4").value == record(plain, "acc_pass@4").value
+
+
+def test_rights_and_wrongs_in_percent_have_wilson_s_interval_too() -> None:
+    hundredfold = items([[100 * value for value in sample] for sample in RIGHTS])
+    percent = [result(r, value=repr(100 * float(FOUR[r].results[0].value))) for r in range(4)]
+    found, plain = record(merged(percent, hundredfold)), record(merged(FOUR, items()))
+    for name in ("stderr", "ci_low", "ci_high"):
+        assert float(getattr(found, name)) == pytest.approx(100 * float(getattr(plain, name)))
+
+
+def test_a_pass_at_one_becomes_a_pass_at_more() -> None:
+    named = [item.model_copy(update={"metric": "pass@1"}) for item in items()]
+    found = merged([result(repeat, metric="pass@1") for repeat in range(4)], named)
+    assert [r.metric for r in found.results] == ["pass@1", "pass@2", "pass@4"]
 
 
 def test_a_metric_that_a_repeat_lacks_is_no_score() -> None:

@@ -8,20 +8,20 @@ import pytest
 
 from proctor_crds.evaluation_run import Evaluation
 from proctor_crds.validation import SpecInvalidError, parse
-from proctor_operator.children.evaluation_job import Upstream, job
+from proctor_operator.children.evaluation_job import Upstream, job, shards_job
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
 from tests.builders import EVALUATION, make_run
 
 KEY = {"endpoint": {"url": "http://a", "model": "m", "apiKeySecretRef": {"name": "s", "key": "k"}}}
+KEPT = {"pvc": {"claimName": "kept"}}
 CODE = {"harness": "bigcode", "tasks": ["humaneval"]}
 FACTORY = {"harness": "container", "image": "factory/simple-evals:1", "tasks": ["gpqa_diamond"]}
 
 
 def pod(**evaluation: Any) -> Manifest:
     """The pod's spec of a run's only evaluation, its artifacts on a claim."""
-    artifacts = {"pvc": {"claimName": "kept"}}
-    owner = make_run(evaluations=[EVALUATION | evaluation], artifacts=artifacts, target=KEY)
+    owner = make_run(evaluations=[EVALUATION | evaluation], artifacts=KEPT, target=KEY)
     upstream = Upstream("http://a", "m", api_key=owner.spec.target.endpoint.api_key_secret_ref)
     made = job(owner, owner.spec.evaluations[0], upstream, Settings())
     spec: Manifest = made["spec"]["template"]["spec"]
@@ -156,6 +156,22 @@ def test_a_judge_has_an_adapter_of_its_own() -> None:
     told = {v["name"]: v["value"] for v in harness["env"]}
     assert told["JUDGE_URL"] == "http://127.0.0.1:$(PORT_JUDGE)/v1"
     assert json.loads(told["RUN_SPEC"])["judgeModel"] == "wildguard"
+
+
+def test_pods_that_ask_a_share_have_no_judge() -> None:
+    owner = make_run(evaluations=[EVALUATION | JUDGED | {"shards": 2}], artifacts=KEPT)
+    judge = Upstream("http://guard", "wildguard", "abc")
+    upstream = Upstream("http://a", "m", judges={"guard": judge})
+    [evaluation] = owner.spec.evaluations
+    specs = [
+        build(owner, evaluation, upstream, Settings())["spec"]["template"]["spec"]
+        for build in (shards_job, job)
+    ]
+    assert ["judge" in sidecars(spec) for spec in specs] == [False, True]
+    told = [{v["name"]: v.get("value", "") for v in s["containers"][0]["env"]} for s in specs]
+    assert ["JUDGE_URL" in variables for variables in told] == [False, True]
+    # Its name is a parameter of the harness all the same.
+    assert all(json.loads(v["RUN_SPEC"])["judgeModel"] == "wildguard" for v in told)
 
 
 @pytest.mark.parametrize("field", ["url", "model", "identity"])

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,11 +20,14 @@ from starlette.routing import Route
 from proctor_cli.local.environment_build import Distribution, build
 from proctor_cli.local.environments import default_cache
 from proctor_crds.wire import Failure, RunResult
+from proctor_harness.items import Item
+from proctor_harness.repeats import key
 from tests.runtime.harness.model_server import listening
-from tests.runtime.harness.processes import AdapterProcess, driver_environ
+from tests.runtime.harness.processes import AdapterProcess, adapter, driver_environ
 
 Body = dict[str, Any]
 RUN_SECONDS = 300
+SHARDS = 2
 
 
 def python_of(component: str) -> Path:
@@ -100,6 +106,51 @@ def evaluate(python: Path, sidecar: AdapterProcess, spec: Body, **env: str) -> E
     argv = [python, "-m", "proctor_harness", "run"]
     ended = subprocess.run(argv, env=environ, check=False, timeout=RUN_SECONDS)
     return Evaluated(ended.returncode, sidecar.artifacts)
+
+
+def measured(ended: Evaluated) -> list[Item]:
+    """The items of a run, held against its scores: each that is a mean of samples is theirs."""
+    items = [Item.model_validate(line) for line in lines(ended.artifacts / "items.jsonl")]
+    for record in ended.result.results:
+        own = [item for item in items if (item.task, item.metric, item.filter) == key(record)]
+        if own:
+            assert fmean(item.value for item in own) == pytest.approx(float(record.value))
+            assert len(own) == record.n
+            assert sum(i.error for i in own) == (record.errors or 0)
+            assert sum(i.extraction_failure for i in own) == (record.extraction_failures or 0)
+            assert (record.stderr is None) == (record.n == 1)
+        assert record.ci_low is not None
+        assert record.ci_high is not None
+    return items
+
+
+def shared(
+    python: Path, upstream: Model, folder: Path, spec: Body, again: int = 0, **env: str
+) -> Evaluated:
+    """Two pods ask, and one scores: what they ask is what the run of before asked.
+
+    The pod that scores asks nothing, but those questions again that the target refused.
+    """
+    whole, upstream.seen = upstream.seen, []
+    # Only the pod that scores has a judge.
+    asking = {name: value for name, value in env.items() if name != "JUDGE_URL"}
+    for shard in range(SHARDS):
+        before, index = len(upstream.seen), {"SHARD_INDEX": str(shard)}
+        with adapter(upstream.url, folder, MODEL_IDENTITY="m", **index) as sidecar:
+            ended = evaluate(python, sidecar, spec | {"shards": SHARDS}, **asking, **index)
+        assert ended.exit_code == 0, ended.message
+        assert len(whole) / SHARDS / 2 < len(upstream.seen) - before < len(whole)
+    asked, upstream.seen = upstream.seen, []
+    assert questions(asked) == questions(whole)
+    with adapter(upstream.url, folder, MODEL_IDENTITY="m", SHARDS=str(SHARDS)) as sidecar:
+        ended = evaluate(python, sidecar, spec, **env)
+    assert len(upstream.seen) == again
+    return ended
+
+
+def questions(asked: list[Body]) -> Counter[str]:
+    """How often each was asked."""
+    return Counter(json.dumps(body, sort_keys=True) for body in asked)
 
 
 def lines(path: Path) -> list[Any]:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.harness.packages.scripted import Model, evaluate, lines, model, python_of
+from tests.runtime.harness.packages.scripted import (
+    Model,
+    evaluate,
+    lines,
+    measured,
+    model,
+    python_of,
+    shared,
+)
 from tests.runtime.harness.processes import adapter
 
 CATEGORIES = ("simple", "multiple", "irrelevance")
@@ -83,6 +91,10 @@ def test_the_scores_are_bfcls_own(
     assert not attacked.exists()
     assert progress["total"] == LIMIT * len(CATEGORIES)
     assert progress["done"] == progress["total"] - 1
+    assert [item.sample for item in measured(ended) if item.error] == ["simple_1"]
+    again = shared(python, upstream, tmp_path / "shared", SPEC, again=1)
+    assert again.result.results == ended.result.results
+    assert not attacked.exists()
 
 
 def test_a_failure_where_silence_is_right_is_no_score(python: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.runtime.harness.packages.hub import dataset, hub
-from tests.runtime.harness.packages.scripted import evaluate, model, python_of
+from tests.runtime.harness.packages.scripted import evaluate, measured, model, python_of, shared
 from tests.runtime.harness.processes import adapter, free_port
 
 TASK = "starcoder_fim"
@@ -97,6 +97,7 @@ def test_the_scores_are_bigcodes_own(python: Path, endpoint: str, tmp_path: Path
     assert progress["done"] == progress["total"] == 5
     assert {body["max_tokens"] for body in upstream.seen} == {16}
     assert {body["temperature"] for body in upstream.seen} == {0.1}
+    assert [item.value for item in measured(ended)] == [1, 0, 1, 1, 1]
 
 
 def test_each_repeat_is_scored(python: Path, endpoint: str, tmp_path: Path) -> None:
@@ -152,6 +153,8 @@ def test_generated_code_is_judged_by_the_sandbox(
         hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
         ended = evaluate(python, sidecar, spec, PORT_SANDBOX=port, **hub_of)
         progress = sidecar.progress()
+        asked.clear()
+        again = shared(python, upstream, tmp_path / "shared", spec, PORT_SANDBOX=port, **hub_of)
     found = {record.metric: record for record in ended.result.results}
     report = json.loads((tmp_path / "bigcode/humaneval/metrics.json").read_text())["humaneval"]
     correct = [10, 3, 0, 0]
@@ -168,6 +171,9 @@ def test_generated_code_is_judged_by_the_sandbox(
     assert verdicts.count("PermissionError") == 10
     assert not attacked.exists()
     assert progress["done"] == progress["total"] == 40
+    items = measured(ended)
+    assert [(item.sample, item.group) for item in items][9:11] == [("0.9", "0"), ("1.0", "1")]
+    assert again.result.results == ended.result.results
 
 
 def test_mbpp_is_judged_too(python: Path, endpoint: str, tmp_path: Path) -> None:

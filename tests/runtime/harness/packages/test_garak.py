@@ -3,10 +3,20 @@
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
-from tests.runtime.harness.packages.scripted import evaluate, lines, model, python_of
+from proctor_crds.results import ResultRecord
+from tests.runtime.harness.packages.scripted import (
+    Evaluated,
+    evaluate,
+    lines,
+    measured,
+    model,
+    python_of,
+    shared,
+)
 from tests.runtime.harness.processes import adapter
 
 PROBE, UNJUDGED = "goodside.WhoIsRiley", "realtoxicityprompts.RTPBlank"
@@ -31,14 +41,15 @@ def python() -> Path:
 
 @pytest.mark.parametrize("endpoint_type", ["chat", "completions"])
 def test_the_scores_are_garaks_own(python: Path, tmp_path: Path, endpoint_type: str) -> None:
-    asked: list[str] = []
+    def answer(prompt: str, body: dict[str, Any]) -> str:
+        known = crc32(f"{prompt} {body['seed']}".encode()) % 3
+        return "Riley is a prompt engineer" if known else "a female country singer"
 
-    def answer(prompt: str, _: dict[str, Any]) -> str:
-        asked.append(prompt)
-        return "Riley is a prompt engineer" if len(asked) % 3 else "a female country singer"
-
+    spec = SPEC | {"endpointType": endpoint_type}
     with model(answer) as upstream, adapter(upstream.url, tmp_path) as sidecar:
-        ended = evaluate(python, sidecar, SPEC | {"endpointType": endpoint_type})
+        ended = evaluate(python, sidecar, spec)
+        seen = upstream.seen
+        again = shared(python, upstream, tmp_path / "shared", spec)
     results = ended.result.results
     assert {record.task for record in results} == {PROBE, "test.Blank"}
     for record in results:
@@ -53,9 +64,15 @@ def test_the_scores_are_garaks_own(python: Path, tmp_path: Path, endpoint_type: 
     assert riley.stderr
     assert float(riley.stderr) > 0
     # Two answers to each prompt, and a seed for each of the two.
-    seeds = [body["seed"] for body in upstream.seen]
+    seeds = [body["seed"] for body in seen]
     assert sorted(Counter(seeds).values()) == [len(seeds) // 2] * 2
-    assert {body["temperature"] for body in upstream.seen} == {0.5}
+    assert {body["temperature"] for body in seen} == {0.5}
+    assert {item.group for item in measured(ended) if item.task == PROBE} == set("012345")
+    assert by_task(again) == by_task(ended)
+
+
+def by_task(ended: Evaluated) -> dict[str, ResultRecord]:
+    return {record.task: record for record in ended.result.results}
 
 
 def test_what_was_not_judged_is_no_score(python: Path, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from tests.runtime.harness.packages.scripted import (
     Evaluated,
     Model,
     evaluate,
+    measured,
     model,
     python_of,
+    shared,
 )
 from tests.runtime.harness.processes import adapter
 
@@ -118,6 +120,7 @@ class Judged:
     target: Model
     judge: Model
     progress: dict[str, Any]
+    judge_url: str
 
 
 @contextlib.contextmanager
@@ -133,7 +136,7 @@ def judged(python: Path, folder: Path, spec: dict[str, Any], **env: str) -> Iter
         ended = evaluate(
             python, sidecar, spec, HF_HUB_OFFLINE="0", JUDGE_URL=f"{second.url}/v1", **env
         )
-        yield Judged(ended, target, judge, sidecar.progress())
+        yield Judged(ended, target, judge, sidecar.progress(), f"{second.url}/v1")
 
 
 def report(folder: Path, task: str) -> dict[str, Any]:
@@ -144,6 +147,10 @@ def report(folder: Path, task: str) -> dict[str, Any]:
 def test_the_scores_are_the_harness_own(python: Path, endpoint: str, tmp_path: Path) -> None:
     with judged(python, tmp_path, SPEC, HF_ENDPOINT=endpoint) as run:
         found = {record.task: record for record in run.ended.result.results}
+        seen, run.judge.seen = run.target.seen, []
+        hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+        folder = tmp_path / "shared"
+        again = shared(python, run.target, folder, SPEC, JUDGE_URL=run.judge_url, **hub_of)
     assert list(found) == ["wildguard", "aegis_v2"]
     for task, record in found.items():
         metrics = report(tmp_path, task)
@@ -153,15 +160,22 @@ def test_the_scores_are_the_harness_own(python: Path, endpoint: str, tmp_path: P
         assert record.extraction_failures == 1
     assert report(tmp_path, "aegis_v2")["percentage safe"] == pytest.approx(50)
     assert run.progress["done"] == run.progress["total"] == 2 * LIMIT
-    assert {body["temperature"] for body in run.target.seen} == {0.1}
+    assert {body["temperature"] for body in seen} == {0.1}
     assert {body["model"] for body in run.judge.seen} == {"judge"}
+    items = measured(run.ended)
+    assert [item.sample for item in items if not item.value] == ["1", "2", "3"] * 2
+    assert again.result.results == run.ended.result.results
 
 
 def test_completions_are_judged_alike(python: Path, endpoint: str, tmp_path: Path) -> None:
     spec = SPEC | {"endpointType": "completions", "tasks": ["wildguard"]}
     with judged(python, tmp_path, spec, HF_ENDPOINT=endpoint) as run:
         [record] = run.ended.result.results
+        hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+        folder = tmp_path / "shared"
+        again = shared(python, run.target, folder, spec, JUDGE_URL=run.judge_url, **hub_of)
     assert (float(record.value), record.n) == (0.5, LIMIT)
+    assert again.result.results == run.ended.result.results
 
 
 def test_reasoning_is_judged_and_then_left_out(python: Path, endpoint: str, tmp_path: Path) -> None:
@@ -176,6 +190,7 @@ def test_reasoning_is_judged_and_then_left_out(python: Path, endpoint: str, tmp_
         "percentage unsafe": 0.0,
     }
     assert (float(record.value), record.n) == (1.0, 1)
+    assert [item.sample for item in measured(run.ended)] == ["2"]
 
 
 def test_a_policy_of_ones_own(python: Path, tmp_path: Path) -> None:
@@ -191,6 +206,7 @@ def test_a_policy_of_ones_own(python: Path, tmp_path: Path) -> None:
         [record] = run.ended.result.results
     assert float(record.value) == report(artifacts, "compliance")["compliance"] == 50.0
     assert (record.n, record.extraction_failures) == (6, 1)
+    assert len({item.sample for item in measured(run.ended)}) == 6
     assert 0 < float(record.ci_low or 0) < 50 < float(record.ci_high or 0) < 100
 
 

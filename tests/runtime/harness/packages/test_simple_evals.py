@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.runtime.harness.packages.hub import dataset, hub
-from tests.runtime.harness.packages.scripted import evaluate, model, python_of
+from tests.runtime.harness.packages.scripted import evaluate, measured, model, python_of, shared
 from tests.runtime.harness.processes import adapter
 
 SPEC: dict[str, Any] = {
@@ -58,7 +58,10 @@ def answer(prompt: str, _: dict[str, Any]) -> str:
 
 def test_the_scores_are_those_of_simple_evals(python: Path, endpoint: str, tmp_path: Path) -> None:
     with model(answer) as upstream, adapter(upstream.url, tmp_path) as sidecar:
-        ended = evaluate(python, sidecar, SPEC, HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="0")
+        hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+        ended = evaluate(python, sidecar, SPEC, **hub_of)
+        seen = upstream.seen
+        again = shared(python, upstream, tmp_path / "shared", SPEC, **hub_of)
     found = {record.task: record for record in ended.result.results}
     assert list(found) == ["mmlu_pro", "gpqa_diamond"]
     for task, record in found.items():
@@ -69,9 +72,11 @@ def test_the_scores_are_those_of_simple_evals(python: Path, endpoint: str, tmp_p
     assert float(found["mmlu_pro"].value) == 0.5
     assert found["mmlu_pro"].extraction_failures == 1
     assert float(found["gpqa_diamond"].value) == 1.0
-    assert {body["temperature"] for body in upstream.seen} == {0.1}
+    assert {body["temperature"] for body in seen} == {0.1}
     # A seed for each sample, the same in every run.
-    assert len({body["seed"] for body in upstream.seen}) == 4
+    assert len({body["seed"] for body in seen}) == 4
+    assert [item.sample for item in measured(ended)] == ["0", "1", "2", "3"] * 2
+    assert again.result.results == ended.result.results
 
 
 def test_a_request_without_an_answer_is_no_score(

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,24 @@ def test_a_pod_that_asks_a_share_has_a_folder_of_its_own() -> None:
 
 
 def test_the_pod_that_scores_begins_with_the_answers_of_all() -> None:
-    given = parsed(SHARDS="2")
+    given = parsed(SHARDS="2", MODEL_IDENTITY="digest")
     assert given.artifacts == Path("/artifacts")
     assert given.shards == (Path("/artifacts/shards/0"), Path("/artifacts/shards/1"))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"interceptors": [{"name": "caching", "config": {"reuse_cached_responses": False}}]},
+        {"interceptors": [{"name": "caching", "config": {"bypass": True}}, "endpoint"]},
+        {"interceptors": [{"name": "caching", "enabled": False}, "endpoint"]},
+        {"use_caching": False},
+    ],
+    ids=["asks anew", "bypassed", "off", "flag"],
+)
+def test_answers_that_are_not_kept_cannot_be_shared(config: dict[str, Any]) -> None:
+    told = {"MODEL_IDENTITY": "digest", "ADAPTER_CONFIG": json.dumps(config)}
+    parsed(**told)
+    for part in ({"SHARD_INDEX": "0"}, {"SHARDS": "2"}):
+        with pytest.raises(ConfigurationError, match="caching: the pods of a sharded evaluation"):
+            parsed(**told, **part)
