@@ -238,7 +238,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.DISRUPTED: Explanation(
         "A pod was taken away, and another takes its place.",
         "An eviction, a drained node, a pod of higher priority, or a node short of memory or disk.",
-        "Wait: it does not count against `retry.limit`.",
+        "Wait: it does not count against `retry.limit`. The first new pod comes after ten seconds,"
+        " and each further one after twice as long, ten minutes at most.",
     ),
     Reason.SUSPENDED: Explanation(
         "The run is held.", "`suspend` is true.", "Set `suspend: false` to go on."

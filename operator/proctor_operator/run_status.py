@@ -40,7 +40,7 @@ def running(  # noqa: PLR0913  what there is, each by its name
     if not jobs:
         words = f"No Job yet: {target.condition.message}"
         return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
-    held = without_quota(owner, jobs) or starting_trouble(pods) or disrupted(pods)
+    held = without_quota(owner, jobs) or starting_trouble(pods) or disrupted(owner, pods)
     if held:
         return Condition(ConditionType.RUNNING, FALSE, held.reason, held.message)
     words = ", ".join(job["metadata"]["name"] for job in jobs if not queueing.waits(job))
@@ -56,14 +56,22 @@ def without_quota(owner: Run, jobs: Sequence[Manifest]) -> Trouble | None:
     return Trouble(Reason.WAITING_FOR_QUOTA, f"Jobs wait for quota of {queue}: {words}")
 
 
-def disrupted(pods: Sequence[Manifest]) -> Trouble | None:
-    """That the last pod was taken away and none runs in its place yet."""
+def disrupted(owner: Run, pods: Sequence[Manifest]) -> Trouble | None:
+    """That the last pod was taken away and none runs in its place yet.
+
+    The pod itself is soon gone, and the Job waits longer each time before it makes another: until
+    then what was told last still holds.
+    """
     if any(map(is_running, pods)):
         return None
     for pod in newest_first(pods):
         if why := disruption(pod):
             return Trouble(Reason.DISRUPTED, f"pod {pod['metadata']['name']}: {why}")
-    return None
+    told = (c for c in owner.status.get("conditions", []) if c["type"] == ConditionType.RUNNING)
+    before = next(told, {})
+    if pods or before.get("reason") != Reason.DISRUPTED:
+        return None
+    return Trouble(Reason.DISRUPTED, before["message"])
 
 
 def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:

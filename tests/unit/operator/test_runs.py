@@ -1,5 +1,6 @@
 """What an EvaluationRun should have, and what that amounts to."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -338,6 +339,10 @@ class TestConditions:
         found = condition(run, observed(jobs(run), [taken]), "Running")
         assert (found.status, found.reason) == ("False", "Disrupted")
         assert found.message == "pod old: EvictionByEvictionAPI"
+        told = make_run(status={"conditions": [asdict(found)]})
+        assert condition(told, observed(jobs(run)), "Running") == found
+        next_pod = make_pod(phase="Pending", **of_run)
+        assert condition(told, observed(jobs(run), [next_pod]), "Running").status == "True"
         found = condition(run, observed(jobs(run), [taken, make_pod(**of_run)]), "Running")
         assert (found.status, found.reason) == ("True", "JobsRunning")
 
