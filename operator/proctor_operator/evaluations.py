@@ -99,6 +99,11 @@ def progress(seen: Manifest | None) -> Manifest:
     return found.model_dump(exclude_none=True)
 
 
+def further(seen: Manifest | None, before: Manifest | None) -> Manifest:
+    """Whichever counts more answers: a pod that replaces another begins with those it has kept."""
+    return max(progress(seen), progress(before), key=lambda count: int(count["done"]))
+
+
 def together(seen: Sequence[Manifest]) -> Manifest:
     """The progress of several pods as one."""
     counts = [progress(one) for one in seen]

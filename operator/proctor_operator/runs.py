@@ -15,6 +15,7 @@ from proctor_operator.evaluations import (
     Evaluated,
     asked_share,
     evaluated,
+    further,
     has_condition,
     has_ended,
     is_running,
@@ -210,6 +211,8 @@ def judge_one(
     last = before if found and before.get("job") in names else {}
     # The first Job asks; one that scores after it goes through all that was answered again.
     seen = next(filter(None, map(observed.progress.get, names)), last.get("progress"))
+    if owner.spec.artifacts:
+        seen = further(seen, last.get("progress"))
     told = evaluated(evaluation.name, found, pods, seen, now).stored
     told |= {"inputs": stands_for(owner.spec, evaluation, told)}
     origin = provenance(found, observed.target, last.get("provenance", {}))

@@ -49,11 +49,11 @@ def installed(kubectl: Kubectl) -> Iterator[None]:
 
 
 def remove(kubectl: Kubectl, objects: list[Manifest]) -> None:
-    """First what Kueue lets go of itself, then its webhooks, which nobody would answer."""
+    """First what Kueue must let go of itself; the namespace's Jobs are then no matter of its."""
+    kubectl("label", "namespace", kubectl.namespace, f"{OPT_IN}-")
     kubectl("delete", "localqueues,workloads", "--all", "--ignore-not-found", "--timeout=60s")
     kubectl("delete", "clusterqueues,resourceflavors", "--all", "--timeout=60s")
     kubectl("delete", "-f", "-", "--ignore-not-found", "--wait=false", stdin=listed(objects))
-    kubectl("label", "namespace", kubectl.namespace, f"{OPT_IN}-")
 
 
 def listed(objects: list[Manifest]) -> str:

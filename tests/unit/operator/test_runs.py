@@ -611,6 +611,20 @@ async def test_the_progress_of_shards_adds_up_though_some_have_ended() -> None:
     assert together([{"done": 1, "total": 2}, {"done": 1}]) == {"done": 2}
 
 
+@pytest.mark.parametrize(
+    ("artifacts", "shown"), [({"pvc": {"claimName": "kept"}}, "7/9"), (None, "0/9")], ids=str
+)
+def test_what_is_kept_counts_while_another_pod_takes_over(
+    artifacts: Manifest | None, shown: str
+) -> None:
+    spec = {"artifacts": artifacts} if artifacts else {}
+    run = make_run(**spec)
+    seen = observed(jobs(run), progress={job_name(run): {"done": 7, "total": 9}})
+    again = make_run(**spec, status=status_of(run, seen))
+    new_pod = observed(jobs(run), progress={job_name(run): {"done": 0, "total": 9}})
+    assert status_of(again, new_pod)["progress"] == shown
+
+
 def test_a_pod_without_an_owner_belongs_to_no_job() -> None:
     assert not belongs({"metadata": {}}, jobs(make_run())[0])
 
