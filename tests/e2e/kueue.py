@@ -41,19 +41,19 @@ def installed(kubectl: Kubectl) -> Iterator[None]:
         objects = deployed(image(), certificates(Path(scratch) / "pki"))
     system = Kubectl(kubectl.binary, kubectl.kubeconfig, SYSTEM)
     try:
-        kubectl("apply", "--server-side", "-f", "-", stdin=listed(objects))
+        system("apply", "--server-side", "-f", "-", stdin=listed(objects))
         system("rollout", "status", "deployment/kueue-controller-manager", "--timeout=180s")
         yield
     finally:
-        remove(kubectl, objects)
+        remove(kubectl, system, objects)
 
 
-def remove(kubectl: Kubectl, objects: list[Manifest]) -> None:
+def remove(kubectl: Kubectl, system: Kubectl, objects: list[Manifest]) -> None:
     """First what Kueue must let go of itself; the namespace's Jobs are then no matter of its."""
     kubectl("label", "namespace", kubectl.namespace, f"{OPT_IN}-")
     kubectl("delete", "localqueues,workloads", "--all", "--ignore-not-found", "--timeout=60s")
     kubectl("delete", "clusterqueues,resourceflavors", "--all", "--timeout=60s")
-    kubectl("delete", "-f", "-", "--ignore-not-found", "--wait=false", stdin=listed(objects))
+    system("delete", "-f", "-", "--ignore-not-found", "--wait=false", stdin=listed(objects))
 
 
 def listed(objects: list[Manifest]) -> str:
@@ -82,9 +82,13 @@ def certificates(folder: Path) -> dict[str, str]:
 
 def deployed(image: str, keys: dict[str, str]) -> list[Manifest]:
     """Kueue's own manifests, for this cluster; those that it is reached by come last."""
-    kustomized = kustomization()
-    found = [changed(each, image, keys) for each in kustomized if each["kind"] != "APIService"]
+    found = [changed(each, image, keys) for each in kustomization() if not of_visibility(each)]
     return sorted(found, key=lambda each: each["kind"].endswith("WebhookConfiguration"))
+
+
+def of_visibility(found: Manifest) -> bool:
+    """Whether it is of the API that shows a queue's order, which nobody serves here."""
+    return found["kind"] == "APIService" or found["metadata"].get("namespace") == "kube-system"
 
 
 def kustomization() -> list[Manifest]:

@@ -74,6 +74,8 @@ def test_killed_for_memory_it_says_so_and_a_higher_limit_finishes_it(
     served.apply(hungry(small))
     words = served.wait_condition(ER, name, "Succeeded", "False", "OutOfMemory", 240)
     assert "resources.limits.memory" in words
+    (job,) = served.list("jobs", f"proctor.dev/run={name}")
+    assert job["status"]["failed"] == attempts
     before = answers.paid(name)
     assert 300 <= before < QUESTIONS
     served.apply(hungry(kept_run(name, memory("3Gi"), **spec)))
