@@ -214,7 +214,7 @@ class Retry(Model):
     """What happens after a failure of infrastructure."""
 
     limit: Annotated[int, Field(ge=0, le=100)] = 2
-    """Pods that may fail before the evaluation does."""
+    """Pods that may fail before the evaluation does; an evicted or preempted pod is none."""
 
 
 class EvaluationRunSpec(Model):
@@ -228,7 +228,6 @@ class EvaluationRunSpec(Model):
         not_yet("exporters", "read the status"),
         not_yet("offline", "leave it out"),
         not_yet("reuse", "leave it out"),
-        not_yet("queueName", "leave it out"),
         not_yet("budget", "limit params.limitSamples"),
         Rule(
             "!has(self.gate) || self.gate.rules.all(r, !has(r.evaluation) ||"
@@ -270,7 +269,7 @@ class EvaluationRunSpec(Model):
     suspend: bool = False
     """Hold the run; its pods are ended and nothing is started."""
     queue_name: Name | None = None
-    """Kueue LocalQueue."""
+    """Kueue LocalQueue in whose quota the Jobs run; they wait until it has room."""
     budget: Annotated[dict[str, Any], Field(json_schema_extra=OPEN)] | None = None
     """Most tokens or GPU seconds to spend."""
 
@@ -323,7 +322,10 @@ class EvaluationStatus(Model):
     job: Annotated[str, Field(max_length=63)] | None = None
     """The Job that runs it; named by a hash of its whole pod template."""
     inputs: Annotated[str, Field(max_length=64)] | None = None
-    """Digest of what determines the scores: the evaluation and the target as the spec has them."""
+    """Digest of what determines the scores: the evaluation and the target as the spec has them.
+
+    Of an evaluation that failed also of its resources and retry, which may help another attempt.
+    """
     provenance: Provenance | None = None
     """What the scores were computed from, as the target told it while the Job ran."""
     progress: Progress = Progress()

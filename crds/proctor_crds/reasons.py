@@ -47,6 +47,7 @@ class Reason(StrEnum):
     PARALLELISM_INVALID = "ParallelismInvalid"
     KV_CACHE_TOO_SMALL = "KvCacheTooSmall"
     KV_CACHE_TOO_LARGE = "KvCacheTooLarge"
+    OUT_OF_MEMORY = "OutOfMemory"
     RUNTIME_CRASHED = "RuntimeCrashed"
 
     TARGET_ANSWERS = "TargetAnswers"
@@ -55,6 +56,8 @@ class Reason(StrEnum):
 
     WAITING_FOR_TARGET = "WaitingForTarget"
     WAITING_FOR_POD = "WaitingForPod"
+    WAITING_FOR_QUOTA = "WaitingForQuota"
+    DISRUPTED = "Disrupted"
     SUSPENDED = "Suspended"
     JOBS_RUNNING = "JobsRunning"
     FINISHED = "Finished"
@@ -192,6 +195,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "`engine.kvCacheGiB` is more than the weights leave free.",
         "Set `engine.kvCacheGiB` lower, or leave it out.",
     ),
+    Reason.OUT_OF_MEMORY: Explanation(
+        "The kernel killed a container's process for its memory.",
+        "The container needs more than its `resources.limits.memory`.",
+        "Raise it: of a harness `evaluations[].resources`, of a server `spec.pod`. A run goes on"
+        " where it was.",
+    ),
     Reason.RUNTIME_CRASHED: Explanation(
         "The server ended without saying why in a known way.",
         "A defect, or the node killed it: the message has the exit code and the last words.",
@@ -219,6 +228,18 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The run was changed, or deleted and applied anew, and a pod of before still ends; or its"
         " node does not answer.",
         "Wait; if its node is gone for good, delete the pod that the message names.",
+    ),
+    Reason.WAITING_FOR_QUOTA: Explanation(
+        "Kueue holds the run's Jobs.",
+        "The queue has no room for them or is stopped, or something of higher priority took theirs;"
+        " or no LocalQueue of that name exists, or no Kueue.",
+        "Wait; `kubectl describe workloads` in the run's namespace tells why.",
+    ),
+    Reason.DISRUPTED: Explanation(
+        "A pod was taken away, and another takes its place.",
+        "An eviction, a drained node, a pod of higher priority, or a node short of memory or disk.",
+        "Wait: it does not count against `retry.limit`. The first new pod comes after ten seconds,"
+        " and each further one after twice as long, ten minutes at most.",
     ),
     Reason.SUSPENDED: Explanation(
         "The run is held.", "`suspend` is true.", "Set `suspend: false` to go on."

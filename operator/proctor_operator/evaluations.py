@@ -57,6 +57,21 @@ def inputs(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
     return digest([asked, run.target.model_dump(exclude_defaults=True), *chain])
 
 
+def attempt(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
+    """The same, and what may decide whether it comes to scores: another digest, another attempt.
+
+    Where neither resources nor retry is set it is `inputs`.
+    """
+    retry = run.retry.model_dump(exclude_defaults=True)
+    chances = [evaluation.resources.model_dump() if evaluation.resources else {}, retry]
+    return digest([inputs(run, evaluation), chances]) if any(chances) else inputs(run, evaluation)
+
+
+def stands_for(run: EvaluationRunSpec, evaluation: Evaluation, stored: Manifest) -> str:
+    """The digest that `stored` keeps as its `inputs`: scores stand, a failure may be mended."""
+    return (attempt if "failure" in stored else inputs)(run, evaluation)
+
+
 def evaluated(
     name: str, job: Manifest | None, pods: Sequence[Manifest], seen: Manifest | None, now: datetime
 ) -> Evaluated:
@@ -82,6 +97,11 @@ def progress(seen: Manifest | None) -> Manifest:
     except ValidationError:
         found = Progress()
     return found.model_dump(exclude_none=True)
+
+
+def further(seen: Manifest | None, before: Manifest | None) -> Manifest:
+    """Whichever counts more answers: a pod that replaces another begins with those it has kept."""
+    return max(progress(seen), progress(before), key=lambda count: int(count["done"]))
 
 
 def together(seen: Sequence[Manifest]) -> Manifest:

@@ -11,6 +11,9 @@ from proctor_operator.cluster import Manifest
 from proctor_operator.metadata import ending
 
 PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+OOM_KILLED = "OOMKilled"
+CRASHES = {Reason.RUNTIME_CRASHED, Reason.HARNESS_FAILED}
+"""What a process tells whose own child the kernel killed."""
 CONFIG_FAILURES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 
@@ -62,11 +65,15 @@ def container_troubles(pod: str, container: Manifest) -> Iterator[Trouble]:
 def from_termination(pod: str, container: str, ended: Manifest) -> Trouble:
     """Why a container ended: its own words where it left some, else its exit code."""
     failure = parsed_failure(ended.get("message", ""))
+    reason = known_reason(failure.reason) if failure else Reason.RUNTIME_CRASHED
+    if ended.get("reason") == OOM_KILLED and reason in CRASHES:
+        words = f"killed for its memory ({OOM_KILLED}); raise its resources.limits.memory"
+        return Trouble(Reason.OUT_OF_MEMORY, f"pod {pod}, container {container}: {words}")
     if failure:
-        return Trouble(known_reason(failure.reason), failure.message)
+        return Trouble(reason, failure.message)
     words = ended.get("message", "").strip() or "no termination message"
     code = f"{ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
-    return Trouble(Reason.RUNTIME_CRASHED, f"pod {pod}, container {container}: {code}: {words}")
+    return Trouble(reason, f"pod {pod}, container {container}: {code}: {words}")
 
 
 def known_reason(word: str) -> Reason:
@@ -110,6 +117,14 @@ def end_of(container: Manifest) -> Manifest | None:
     now: Manifest | None = container.get("state", {}).get("terminated")
     before: Manifest | None = container.get("lastState", {}).get("terminated")
     return now or before
+
+
+def disruption(pod: Manifest) -> str | None:
+    """Why the pod was taken away, where an eviction, a preemption or its node was the cause."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    found = (c for c in conditions if c["type"] == "DisruptionTarget" and c["status"] == "True")
+    why = next(found, None)
+    return f"{why.get('reason', '')}: {why.get('message', '')}".strip(": ") if why else None
 
 
 def phase(pod: Manifest) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from proctor_crds.reasons import ConditionType, Reason
 from proctor_crds.results import ResultRecord
 from proctor_operator import verdict
+from proctor_operator.children import queueing
 from proctor_operator.children.evaluation_job import Run
 from proctor_operator.cluster import Manifest
-from proctor_operator.evaluations import Evaluated
-from proctor_operator.pods import Trouble, phase, trouble
+from proctor_operator.evaluations import Evaluated, is_running
+from proctor_operator.pods import Trouble, disruption, newest_first, phase, trouble
 from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition
 from proctor_operator.target import ObservedTarget
 
@@ -39,11 +40,38 @@ def running(  # noqa: PLR0913  what there is, each by its name
     if not jobs:
         words = f"No Job yet: {target.condition.message}"
         return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
-    held = starting_trouble(pods)
+    held = without_quota(owner, jobs) or starting_trouble(pods) or disrupted(owner, pods)
     if held:
         return Condition(ConditionType.RUNNING, FALSE, held.reason, held.message)
-    words = ", ".join(job["metadata"]["name"] for job in jobs)
+    words = ", ".join(job["metadata"]["name"] for job in jobs if not queueing.waits(job))
     return Condition(ConditionType.RUNNING, TRUE, Reason.JOBS_RUNNING, f"Jobs: {words}")
+
+
+def without_quota(owner: Run, jobs: Sequence[Manifest]) -> Trouble | None:
+    """That Kueue holds every Job."""
+    if not all(map(queueing.waits, jobs)):
+        return None
+    words = ", ".join(job["metadata"]["name"] for job in jobs)
+    queue = f"LocalQueue {owner.spec.queue_name}"
+    return Trouble(Reason.WAITING_FOR_QUOTA, f"Jobs wait for quota of {queue}: {words}")
+
+
+def disrupted(owner: Run, pods: Sequence[Manifest]) -> Trouble | None:
+    """That the last pod was taken away and none runs in its place yet.
+
+    The pod itself is soon gone, and the Job waits longer each time before it makes another: until
+    then what was told last still holds.
+    """
+    if any(map(is_running, pods)):
+        return None
+    for pod in newest_first(pods):
+        if why := disruption(pod):
+            return Trouble(Reason.DISRUPTED, f"pod {pod['metadata']['name']}: {why}")
+    told = (c for c in owner.status.get("conditions", []) if c["type"] == ConditionType.RUNNING)
+    before = next(told, {})
+    if pods or before.get("reason") != Reason.DISRUPTED:
+        return None
+    return Trouble(Reason.DISRUPTED, before["message"])
 
 
 def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:

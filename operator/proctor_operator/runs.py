@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from proctor_crds.evaluation_run import Evaluation
 from proctor_operator import continuity, run_status
+from proctor_operator.children import queueing
 from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job, shards_job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
@@ -14,10 +15,11 @@ from proctor_operator.evaluations import (
     Evaluated,
     asked_share,
     evaluated,
+    further,
     has_condition,
     has_ended,
-    inputs,
     is_running,
+    stands_for,
     together,
 )
 from proctor_operator.metadata import ending, owned
@@ -80,9 +82,10 @@ def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
 
     None is started before the target is ready, none is ended because it is not for a while, all are
     ended when it is gone. The Job of a finished evaluation stays, for its log, if it ended; one
-    whose adapter refuses its configuration never does.
+    whose adapter refuses its configuration never does. A suspended run's Job in a queue is
+    deleted: suspended, it would still be Kueue's to start.
     """
-    existing = {Ref.of(child) for child in observed.children}
+    existing = {Ref.of(child): child for child in observed.children}
     living = {Ref.of(child) for child in observed.children if not has_ended(child)}
     apply, keep = [], []
     for evaluation in owner.spec.evaluations:
@@ -90,9 +93,11 @@ def desire(owner: Run, observed: Observed, settings: Settings) -> Desired:
         if before:
             keep.append(Ref("batch/v1", "Job", owner.namespace, before["job"]))
             continue
-        wanted = wanted_jobs(owner, evaluation, observed, settings)
         started = may_start(owner, evaluation, observed)
-        apply += [job for job in wanted if started or Ref.of(job) in existing]
+        for wanted in wanted_jobs(owner, evaluation, observed, settings):
+            found = existing.get(Ref.of(wanted))
+            if may_stay(owner, found) if found else started:
+                apply.append(queueing.yielded(wanted, found))
     return Desired(apply, frozenset(keep) - living)
 
 
@@ -100,6 +105,11 @@ def may_start(owner: Run, evaluation: Evaluation, observed: Observed) -> bool:
     """Whether a Job that does not exist yet may be made."""
     ready = observed.target.ready and not owner.spec.suspend
     return ready and not left_of(owner, evaluation, observed)
+
+
+def may_stay(owner: Run, found: Manifest) -> bool:
+    """Whether a Job that exists is still wanted."""
+    return not (owner.spec.suspend and owner.spec.queue_name) or has_ended(found)
 
 
 def left(owner: Run, observed: Observed) -> str | None:
@@ -162,10 +172,11 @@ def stored_before(owner: Run, evaluation: Evaluation) -> Manifest:
 def finished_before(owner: Run, evaluation: Evaluation) -> Manifest | None:
     """The stored status of an evaluation that ended, if it is still what the spec asks for.
 
-    Scores outlive their target, its deployment's changes and the operator's images.
+    Scores outlive their target, its deployment's changes and the operator's images. A failure does
+    not outlive a change of the resources or the retries that it may have come from.
     """
     before = stored_before(owner, evaluation)
-    same = before.get("inputs") == inputs(owner.spec, evaluation)
+    same = before.get("inputs") == stands_for(owner.spec, evaluation, before)
     return before if same and "completionTime" in before else None
 
 
@@ -214,8 +225,10 @@ def judge_one(
     last = before if found and before.get("job") in names else {}
     # The first Job asks; one that scores after it goes through all that was answered again.
     seen = next(filter(None, map(observed.progress.get, names)), last.get("progress"))
+    if owner.spec.artifacts:
+        seen = further(seen, last.get("progress"))
     told = evaluated(evaluation.name, found, pods, seen, now).stored
-    told |= {"inputs": inputs(owner.spec, evaluation)}
+    told |= {"inputs": stands_for(owner.spec, evaluation, told)}
     origin = provenance(found, observed.target, last.get("provenance", {}))
     return Evaluated(told | ({"provenance": origin} if origin else {}))
 

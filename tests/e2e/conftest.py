@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from demo import cluster as demo
+from tests.e2e.answers import Answers, provide
 from tests.e2e.volume import stage
 from tests.examples import deployment
 from tests.kube import Kubectl
@@ -51,6 +52,15 @@ def served(kubectl: Kubectl) -> Kubectl:
         "modeldeployment", "arithmetic", "Ready", "True", "AllReplicasReady", SERVING_SECONDS
     )
     return kubectl
+
+
+@pytest.fixture(scope="session")
+def answers(kubectl: Kubectl) -> Iterator[Answers]:
+    """What runs of the namespace were answered, where they keep it on the claim `answers`."""
+    folder = demo.host_folder(kubectl.namespace).with_name(f"{kubectl.namespace}-answers")
+    yield provide(kubectl, folder)
+    kubectl("delete", "persistentvolume", folder.name, "--wait=false")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Kubernetes, etcd, helm and CoreDNS, built from the Go module proxy and cached.
+"""Kubernetes, etcd, helm, CoreDNS and Kueue, built from the Go module proxy and cached.
 
 Each folder of gomod/ is a Go module that pins its versions (go.mod) and their content (go.sum).
 The cache is keyed by both and by the recipe below, so a change of version builds anew.
@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.provider.commands import stream
+from tests.provider.commands import run, stream
 from tests.provider.errors import UnavailableError
 from tests.provider.locking import locked
 from tests.provider.paths import HERE, cache
@@ -28,6 +28,8 @@ class Module:
     programs: dict[str, str]
     """Program name: Go package."""
     link: str = ""
+    manifests: tuple[str, str] = ("", "")
+    """A Go module and its folder of Kubernetes manifests, kept beside the programs."""
 
     @property
     def source(self) -> Path:
@@ -40,6 +42,7 @@ class Module:
         files = sorted(self.source.iterdir())
         digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
         digest.update(repr((self.programs, self.link)).encode())
+        digest.update(repr(self.manifests).encode() if any(self.manifests) else b"")
         return digest.hexdigest()[:12]
 
     @property
@@ -68,6 +71,11 @@ MODULES = [
     Module("pause", {"pause": "proctor.test/pause"}),
     Module("coredns", {"coredns": "github.com/coredns/coredns"}),
     Module("helm", {"helm": "helm.sh/helm/v4/cmd/helm"}),
+    Module(
+        "kueue",
+        {"kueue": "sigs.k8s.io/kueue/cmd/kueue"},
+        manifests=("sigs.k8s.io/kueue", "config"),
+    ),
 ]
 MODULE_OF = {program: module for module in MODULES for program in module.programs}
 
@@ -79,6 +87,11 @@ def binary(name: str) -> Path:
         if not (module.directory / name).exists():
             _build(module)
     return module.directory / name
+
+
+def manifests(name: str) -> Path:
+    """The folder of manifests that came with the program `name`."""
+    return binary(name).parent / MODULE_OF[name].manifests[1]
 
 
 def build_all() -> None:
@@ -102,5 +115,15 @@ def _build(module: Module) -> None:
     target = "./" if len(module.programs) > 1 else next(iter(module.programs))
     command = [go, "build", "-buildvcs=false", "-ldflags", f"-s -w {module.link}", "-o", target]
     stream("env", *variables, *command, *module.programs.values(), cwd=work)
+    _keep_manifests(module, go, work)
     module.directory.parent.mkdir(parents=True, exist_ok=True)
     work.replace(module.directory)  # whole or not at all
+
+
+def _keep_manifests(module: Module, go: str, work: Path) -> None:
+    of, folder = module.manifests
+    if of:
+        source = run(go, "list", "-m", "-f", "{{.Dir}}", of, cwd=work).strip()
+        shutil.copytree(Path(source) / folder, work / folder)
+        # Go's module cache is read-only, and so is what is copied from it.
+        run("chmod", "-R", "u+w", folder, cwd=work)

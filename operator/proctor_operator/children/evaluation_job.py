@@ -12,7 +12,7 @@ from typing import Any
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
-from proctor_operator.children import companions, datasets
+from proctor_operator.children import companions, datasets, queueing
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
     NAME_LIMIT,
@@ -71,7 +71,7 @@ def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settin
     So is the run's uid: a run that is applied anew need not wait until the Job of before is gone.
     """
     spec = spec_of(owner, 1, pod_template(owner, evaluation, upstream, settings, Part()))
-    name = hashed_name(f"{owner.name}-{evaluation.name}", [owner.uid, spec])
+    name = hashed_name(f"{owner.name}-{evaluation.name}", named_by(owner, spec))
     return built(owner, evaluation, name, spec, asked(owner.spec, evaluation, upstream))
 
 
@@ -84,7 +84,7 @@ def shards_job(
     spec = spec_of(owner, evaluation.shards, template) | {"completionMode": INDEXED}
     # Shorter, for a pod's host name is the Job's with the index.
     limit = NAME_LIMIT - DIGITS
-    name = hashed_name(f"{owner.name}-{evaluation.name}-shards", [owner.uid, spec], limit)
+    name = hashed_name(f"{owner.name}-{evaluation.name}-shards", named_by(owner, spec), limit)
     purpose = digest([asked(owner.spec, evaluation, upstream), "shards"])
     return built(owner, evaluation, name, spec, purpose)
 
@@ -101,7 +101,7 @@ class Part:
 
 
 def spec_of(owner: Run, completions: int, template: Manifest) -> Manifest:
-    """What a Job's name stands for."""
+    """What of a Job's spec its name stands for."""
     return {
         "completions": completions,
         "parallelism": completions,
@@ -112,10 +112,17 @@ def spec_of(owner: Run, completions: int, template: Manifest) -> Manifest:
     }
 
 
+def named_by(owner: Run, spec: Manifest) -> list[Any]:
+    """What a Job's name stands for; its queue too, for a Job that runs cannot change to another."""
+    return [owner.uid, spec, *queueing.labels(owner.spec).values()]
+
+
 def built(owner: Run, evaluation: Evaluation, name: str, spec: Manifest, purpose: str) -> Manifest:
     """A Job; `purpose` stands for what is asked of it."""
-    result = child(owner, "batch/v1", "Job", name, spec=spec | {"suspend": owner.spec.suspend})
-    result["metadata"]["labels"] |= {EVALUATION_LABEL: evaluation.name}
+    suspend = queueing.suspended_first(owner.spec)
+    result = child(owner, "batch/v1", "Job", name, spec=spec | {"suspend": suspend})
+    own = {EVALUATION_LABEL: evaluation.name}
+    result["metadata"]["labels"] |= own | queueing.labels(owner.spec)
     result["metadata"]["annotations"] = {ASKED_ANNOTATION: purpose}
     return result
 
@@ -125,7 +132,8 @@ def asked(spec: EvaluationRunSpec, evaluation: Evaluation, upstream: Upstream) -
 
     Not for the operator's version and images: an upgrade is no reason to start anew.
     """
-    of_run = spec.model_dump(include={"artifacts", "retry", "adapter"}, exclude_defaults=True)
+    told = {"artifacts", "retry", "adapter", "queue_name"}
+    of_run = spec.model_dump(include=told, exclude_defaults=True)
     key = upstream.api_key.model_dump() if upstream.api_key else None
     target = [upstream.url, upstream.model, upstream.identity, upstream.context_length, key]
     judge = upstream.judge(evaluation)

@@ -111,7 +111,6 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "exporters is not": {"exporters": []},
         "offline is not": {"offline": False},
         "reuse is not": {"reuse": "Never"},
-        "queueName is not": {"queueName": "q"},
         "budget is not": {"budget": {}},
         "gate rule: evaluation must": {"gate": {"rules": [BOUND | {"evaluation": "products"}]}},
     },

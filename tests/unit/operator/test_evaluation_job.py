@@ -77,6 +77,16 @@ def test_what_scores_do_not_depend_on_does_not(run: dict[str, Any]) -> None:
     assert name(made(run=run)) == name(made())
 
 
+def test_a_job_in_a_queue_is_made_suspended_and_of_another_queue_another() -> None:
+    queued, elsewhere = made(run={"queueName": "team"}), made(run={"queueName": "other"})
+    assert queued["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team"
+    assert queued["spec"]["suspend"] is True
+    assert made()["spec"]["suspend"] is False
+    assert len({name(made()), name(queued), name(elsewhere)}) == 3
+    asked = {job["metadata"]["annotations"]["proctor.dev/asked"] for job in (queued, elsewhere)}
+    assert len(asked) == 2
+
+
 def test_a_run_applied_anew_has_a_job_of_its_own() -> None:
     run = make_run()
     again = replace(run, uid="another")

@@ -8,8 +8,18 @@ from proctor_crds.evaluation_run import EvaluationStatus
 from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import EXIT_REJECTED, Failure, RunResult, Unscored
 from proctor_operator.cluster import Manifest
-from proctor_operator.evaluations import evaluated, inputs, is_running
-from tests.builders import NOW, STAMP, ended, make_job, make_pod, make_run, restarted, waiting
+from proctor_operator.evaluations import evaluated, inputs, is_running, stands_for
+from tests.builders import (
+    EVALUATION,
+    NOW,
+    STAMP,
+    ended,
+    make_job,
+    make_pod,
+    make_run,
+    restarted,
+    waiting,
+)
 
 RECORD = ResultRecord(task="sums", metric="acc", value="0.5", stderr="0.01", n=50)
 SCORE = {
@@ -20,6 +30,8 @@ SCORE = {
     "stderr": "0.01",
     "n": 50,
 }
+
+KILLED = Failure(reason="HarnessFailed", message="signal 9").model_dump_json()
 
 
 def said(result: RunResult) -> Manifest:
@@ -142,9 +154,30 @@ def test_a_pod_that_was_deleted_is_heard_last() -> None:
 
 
 def test_a_harness_that_was_killed_failed() -> None:
-    found = failure_of(make_pod("p", containers=[ended("harness", 137, reason="OOMKilled")]))
+    found = failure_of(make_pod("p", containers=[ended("harness", 137)]))
     assert found["reason"] == "HarnessFailed"
-    assert "OOMKilled, exit code 137" in found["message"]
+    assert "Error, exit code 137" in found["message"]
+
+
+@pytest.mark.parametrize("words", ["", KILLED], ids=["all of it", "the harness's own child"])
+def test_a_harness_that_the_kernel_killed_had_too_little_memory(words: str) -> None:
+    found = failure_of(make_pod("p", containers=[ended("harness", 1, words, "OOMKilled")]))
+    assert found["reason"] == "OutOfMemory"
+    assert "resources.limits.memory" in found["message"]
+
+
+def test_what_else_a_harness_tells_is_no_matter_of_memory() -> None:
+    words = Failure(reason="TargetUnreachable", message="why").model_dump_json()
+    found = failure_of(make_pod("p", containers=[ended("harness", 75, words, "OOMKilled")]))
+    assert found == {"reason": "TargetUnreachable", "message": "why"}
+
+
+def test_resources_and_retries_are_of_an_attempt_and_not_of_the_scores() -> None:
+    larger = [EVALUATION | {"resources": {"limits": {"memory": "2Gi"}}}]
+    runs = [make_run(), make_run(evaluations=larger), make_run(retry={"limit": 5})]
+    evaluations = [(run.spec, run.spec.evaluations[0]) for run in runs]
+    assert len({stands_for(*e, {}) for e in evaluations}) == 1
+    assert len({stands_for(*e, {"failure": {"reason": "OutOfMemory"}}) for e in evaluations}) == 3
 
 
 def test_a_job_whose_pod_never_started_gives_the_pod_s_trouble() -> None:

@@ -54,9 +54,17 @@ CASES: dict[str, tuple[dict[str, Any], Reason, str]] = {
         "shard 3 is short",
     ),
     "no words": (
-        {"containers": [ended("server", 137, reason="OOMKilled")]},
+        {"containers": [ended("server", 137)]},
         Reason.RUNTIME_CRASHED,
-        "pod p, container server: OOMKilled, exit code 137: no termination message",
+        "pod p, container server: Error, exit code 137: no termination message",
+    ),
+    "no memory": (
+        {"containers": [ended("server", 137, reason="OOMKilled")]},
+        Reason.OUT_OF_MEMORY,
+        (
+            "pod p, container server: killed for its memory (OOMKilled);"
+            " raise its resources.limits.memory"
+        ),
     ),
     "words of another kind": (
         {"containers": [ended("server", 1, "Traceback: x\n")]},

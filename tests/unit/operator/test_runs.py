@@ -1,5 +1,6 @@
 """What an EvaluationRun should have, and what that amounts to."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -173,6 +174,38 @@ class TestDesire:
     def test_suspending_does_not_make_another_job(self) -> None:
         assert job_name(make_run(suspend=True)) == job_name(make_run())
 
+    def test_a_job_in_a_queue_is_kueue_s_to_start_and_to_stop(self) -> None:
+        run = make_run(queueName="team")
+        (new,) = desire(run, observed(), SETTINGS).apply
+        assert new["spec"]["suspend"] is True
+        for job in jobs(run):
+            (held,) = desire(run, observed([job]), SETTINGS).apply
+            assert held["spec"]["suspend"] is True
+            admitted = job | {"spec": job["spec"] | {"suspend": False}}
+            (left,) = desire(run, observed([admitted]), SETTINGS).apply
+            assert "suspend" not in left["spec"]
+
+    def test_a_suspended_run_leaves_its_queue(self) -> None:
+        run = make_run(queueName="team", suspend=True)
+        wanted = desire(run, observed(jobs(run)), SETTINGS)
+        assert (list(wanted.apply), wanted.keep) == ([], frozenset())
+        assert applied(run, observed(jobs(run, **COMPLETE))) == [job_name(run)]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"evaluations": [EVALUATION | {"resources": {"limits": {"memory": "1Gi"}}}]},
+            {"retry": {"limit": 9}},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_what_may_help_a_failed_evaluation_tries_it_again(self, change: Manifest) -> None:
+        told = {"reason": "OutOfMemory", "message": "m"}
+        ends = [finished(make_run(), failure=told)]
+        assert applied(make_run(status={"evaluations": ends}), observed()) == []
+        run = make_run(status={"evaluations": ends}, **change)
+        assert applied(run, observed(jobs(make_run(), **FAILED))) == [job_name(run)]
+
     def test_a_finished_evaluation_keeps_its_job_and_needs_it_no_more(self) -> None:
         run = make_run()
         after = make_run(status={"observedGeneration": 1, "evaluations": [finished(run)]})
@@ -287,6 +320,32 @@ class TestConditions:
         found = condition(run, observed(jobs(run), [make_pod(job=job_name(run))]), "Running")
         assert (found.status, found.reason) == ("True", "JobsRunning")
         assert job_name(run) in found.message
+
+    def test_a_run_that_waits_for_quota_says_of_which_queue(self) -> None:
+        run = make_run(queueName="team", evaluations=TWO)
+        first, second = jobs(run)
+        found = condition(run, observed([first, second]), "Running")
+        assert (found.status, found.reason) == ("False", "WaitingForQuota")
+        assert "LocalQueue team" in found.message
+        admitted = first | {"spec": first["spec"] | {"suspend": False}}
+        found = condition(run, observed([admitted, second]), "Running")
+        assert (found.status, found.reason) == ("True", "JobsRunning")
+        assert found.message == f"Jobs: {first['metadata']['name']}"
+
+    def test_a_pod_that_was_taken_away_is_told_until_another_runs(self) -> None:
+        run = make_run()
+        why = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+        of_run: dict[str, Any] = {"job": job_name(run)}
+        taken = make_pod("old", conditions=[why], deletionTimestamp=STAMP, **of_run)
+        found = condition(run, observed(jobs(run), [taken]), "Running")
+        assert (found.status, found.reason) == ("False", "Disrupted")
+        assert found.message == "pod old: EvictionByEvictionAPI"
+        told = make_run(status={"conditions": [asdict(found)]})
+        assert condition(told, observed(jobs(run)), "Running") == found
+        next_pod = make_pod(phase="Pending", **of_run)
+        assert condition(told, observed(jobs(run), [next_pod]), "Running").status == "True"
+        found = condition(run, observed(jobs(run), [taken, make_pod(**of_run)]), "Running")
+        assert (found.status, found.reason) == ("True", "JobsRunning")
 
     def test_a_pod_that_cannot_start_is_told(self) -> None:
         run = make_run()
@@ -564,6 +623,20 @@ async def test_the_progress_of_shards_adds_up_though_some_have_ended() -> None:
     found = await progress_of(pods, Cluster())  # type: ignore[arg-type]
     assert found == {"j": {"done": 52, "total": 101}}
     assert together([{"done": 1, "total": 2}, {"done": 1}]) == {"done": 2}
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "shown"), [({"pvc": {"claimName": "kept"}}, "7/9"), (None, "0/9")], ids=str
+)
+def test_what_is_kept_counts_while_another_pod_takes_over(
+    artifacts: Manifest | None, shown: str
+) -> None:
+    spec = {"artifacts": artifacts} if artifacts else {}
+    run = make_run(**spec)
+    seen = observed(jobs(run), progress={job_name(run): {"done": 7, "total": 9}})
+    again = make_run(**spec, status=status_of(run, seen))
+    new_pod = observed(jobs(run), progress={job_name(run): {"done": 0, "total": 9}})
+    assert status_of(again, new_pod)["progress"] == shown
 
 
 def test_a_pod_without_an_owner_belongs_to_no_job() -> None:

@@ -1,0 +1,3 @@
+FROM scratch
+COPY kueue /manager
+USER 65532
