@@ -52,18 +52,53 @@ def test_runs_as_the_numeric_user_of_the_manifests(image: str) -> None:
     assert of(image, "USER") == [f"{USER}:{USER}"]
 
 
-@pytest.mark.parametrize("image", EXTRAS)
-def test_installs_its_extras_by_the_lock(image: str) -> None:
+OWN_LOCK = [image for image in EXTRAS if (ROOT / f"images/{image}/requirements.lock").exists()]
+COMMON_LOCK = [image for image in EXTRAS if image not in OWN_LOCK]
+
+
+def installs(image: str) -> list[str]:
+    """What is installed, in order: dependencies, and last the project's code."""
+    found = [rest.partition("uv pip install ")[2] for rest in of(image, "RUN") if "uv pip" in rest]
+    assert [rest for rest in of(image, "RUN") if "pip install" in rest][-1].endswith("--no-deps .")
+    return [rest.partition(" &&")[0].strip() for rest in found]
+
+
+@pytest.mark.parametrize("image", COMMON_LOCK)
+def test_installs_its_extras_by_the_common_lock(image: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    runs = [rest for rest in of(image, "RUN") if "pip install" in rest]
-    *dependencies, code = runs
-    assert all("uv pip install -c requirements.lock" in run for run in dependencies)
-    own = ROOT / f"images/{image}/requirements.lock"
-    lock = str(own.relative_to(ROOT)) if own.exists() else "requirements.lock"
-    assert [source for source in copied(image) if source.endswith(".lock")] == [lock]
-    assert code == "pip install --no-deps ."
-    extras = set(re.findall(r"--extra (\S+)", " ".join(runs)))
+    assert [source for source in copied(image) if source.endswith(".lock")] == ["requirements.lock"]
+    assert all(each.startswith("-c requirements.lock ") for each in installs(image))
+    extras = set(re.findall(r"--extra (\S+)", " ".join(installs(image))))
     assert extras == EXTRAS[image] <= project["optional-dependencies"].keys()
+
+
+@pytest.mark.parametrize("image", OWN_LOCK)
+def test_installs_what_its_own_lock_has(image: str) -> None:
+    """A change of the project's other lines makes no layer of dependencies anew."""
+    assert installs(image)[-1] == "--require-hashes -r requirements.lock"
+    assert f"images/{image}/requirements.lock" in copied(image)
+    steps = [f"{word} {rest}" for word, rest in instructions(image)]
+    last = max(i for i, step in enumerate(steps) if "--require-hashes" in step)
+    assert "pyproject.toml" not in " ".join(steps[:last])
+
+
+@pytest.mark.parametrize("image", EXTRAS)
+def test_what_uv_fetches_outlives_a_build_and_is_in_no_layer(image: str) -> None:
+    [cache] = [
+        rest.partition("=")[2] for rest in of(image, "ARG") if rest.startswith("UV_CACHE_DIR")
+    ]
+    runs = [rest for rest in of(image, "RUN") if "uv pip" in rest]
+    assert all(rest.startswith(f"--mount=type=cache,target={cache} ") for rest in runs)
+
+
+def test_garaks_torch_is_the_runtimes_layer() -> None:
+    """Layers are shared where all instructions up to them are the same."""
+    layers = []
+    for image in ("runtime", "harness-garak"):
+        steps = [f"{word} {rest}" for word, rest in instructions(image)]
+        torch = next(i for i, step in enumerate(steps) if "-c requirements.lock torch " in step)
+        layers.append(steps[: torch + 1])
+    assert layers[0] == layers[1]
 
 
 @pytest.mark.parametrize("image", EXTRAS)
@@ -101,7 +136,7 @@ def test_torch_has_a_layer_of_its_own_before_the_project() -> None:
 def test_the_projects_code_comes_after_its_dependencies(image: str) -> None:
     steps = [f"{word} {rest}" for word, rest in instructions(image)]
     code = [i for i, step in enumerate(steps) if step.startswith("COPY") and "proctor_" in step]
-    dependencies = [i for i, step in enumerate(steps) if "--extra" in step]
+    dependencies = [i for i, step in enumerate(steps) if "uv pip install" in step]
     assert max(dependencies) < min(code)
 
 

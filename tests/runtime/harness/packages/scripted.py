@@ -4,23 +4,20 @@ import asyncio
 import contextlib
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from proctor_cli.local.environment_build import Distribution, build
 from proctor_cli.local.environments import default_cache
 from proctor_crds.wire import Failure, RunResult
 from tests.runtime.harness.model_server import listening
+from tests.runtime.harness.packages.scripted_api import Answer, Body, routes
 from tests.runtime.harness.processes import AdapterProcess, driver_environ
 
-Body = dict[str, Any]
 RUN_SECONDS = 300
 
 
@@ -38,33 +35,10 @@ class Model:
 
 
 @contextlib.contextmanager
-def model(answer: Callable[[str, Body], str | None]) -> Iterator[Model]:
+def model(answer: Answer) -> Iterator[Model]:
     """Serve `answer(prompt, body)`; None is a request that the server refuses."""
     state = Model()
-
-    async def endpoint(request: Request) -> Response:
-        body = await request.json()
-        state.seen.append(body)
-        chat = "messages" in body
-        asked = body["messages"][-1]["content"] if chat else body["prompt"]
-        texts = [answer(prompt, body) for prompt in (asked if type(asked) is list else [asked])]
-        if None in texts:
-            return JSONResponse({"error": {"message": "refused"}}, 400)
-        repeated = [text for text in texts for _ in range(body.get("n") or 1)]
-        choices = [
-            {"index": i, "finish_reason": "stop"}
-            | ({"message": {"role": "assistant", "content": text}} if chat else {"text": text})
-            for i, text in enumerate(repeated)
-        ]
-        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        names = {"id": "1", "created": 0, "model": body["model"], "object": "chat.completion"}
-        return JSONResponse({**names, "choices": choices, "usage": usage})
-
-    routes = [
-        Route(f"/v1/{kind}", endpoint, methods=["POST"])
-        for kind in ("completions", "chat/completions")
-    ]
-    with listening(Starlette(routes=routes)) as state.url:
+    with listening(Starlette(routes=routes(answer, state.seen))) as state.url:
         yield state
 
 
