@@ -5,6 +5,7 @@ Each step may be repeated: what is there already is left as it is.
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,18 @@ from tests.provider.paths import node_state
 from tests.provider.store import image_id
 
 VERSION = "0.1.0"
-IMAGES = {name: f"proctor/{name}:{VERSION}" for name in ("operator", "runtime", "harness-lm-eval")}
 EXAMPLES = Path("examples/arithmetic")
 MODEL = Path("demo/arithmetic")
 SYSTEM = "proctor-system"
 CLAIM = "arithmetic"
+
+
+def images(*names: str) -> dict[str, str]:
+    """Of folders of `images`, the names that the chart has for them."""
+    return {name: f"proctor/{name}:{VERSION}" for name in names}
+
+
+IMAGES = images("operator", "runtime", "harness-lm-eval")
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,11 @@ def main() -> None:
     evaluate(tools)
 
 
-def build_images() -> None:
-    """Build and load the images; a given cluster must have them, for its registry is its own."""
+def build_images(wanted: Mapping[str, str] = IMAGES) -> None:
+    """Build and load them; a given cluster must have them, for its registry is its own."""
     if cluster.source() is cluster.Source.GIVEN:
         return
-    for name, image in IMAGES.items():
+    for name, image in wanted.items():
         image_builder.build(image, Path(f"images/{name}/Dockerfile"), Path())
         cluster.load_image(image)
 

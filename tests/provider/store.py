@@ -48,5 +48,8 @@ def build(name: str, dockerfile: Path, context: Path, *options: str) -> None:
 
 def _command() -> list[str | Path]:
     packages.ensure(packages.IMAGES)
-    store = image_store() / "buildah"
-    return ["buildah", "--root", store, "--runroot", store / "run", "--storage-driver=overlay"]
+    store, scratch = image_store() / "buildah", image_store() / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    # There buildah keeps what a Dockerfile mounts with type=cache.
+    begin = ["env", f"TMPDIR={scratch}", "buildah", f"--root={store}"]
+    return [*begin, f"--runroot={store / 'run'}", "--storage-driver=overlay"]

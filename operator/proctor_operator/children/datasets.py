@@ -16,10 +16,14 @@ DATASETS = "datasets"
 MOUNT: Manifest = {"name": DATASETS, "mountPath": "/datasets"}
 
 
-def volumes(datasets: Datasets | None) -> list[Manifest]:
-    """The volume of the files, where there are any."""
+def volumes(datasets: Datasets | None, written: str | None) -> list[Manifest]:
+    """The volume of the files, where there are any; `written` is a claim that the pod writes to.
+
+    The kubelet attaches a claim to a pod once, and for all its volumes to read only if one says so.
+    """
     if datasets and datasets.pvc:
-        return [claim_volume(DATASETS, datasets.pvc.claim_name, read_only=True)]
+        name = datasets.pvc.claim_name
+        return [claim_volume(DATASETS, name, read_only=name != written)]
     if datasets and (datasets.s3 or datasets.http):
         return [{"name": DATASETS, "emptyDir": {}}]
     return []

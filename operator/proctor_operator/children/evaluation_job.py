@@ -192,7 +192,7 @@ def volumes(spec: EvaluationRunSpec, evaluation: Evaluation) -> list[Manifest]:
         if kept
         else {"name": ARTIFACTS, "emptyDir": {}}
     ]
-    return [*found, *datasets.volumes(evaluation.datasets)]
+    return [*found, *datasets.volumes(evaluation.datasets, kept.claim_name if kept else None)]
 
 
 def artifacts_mount(owner: Run, evaluation: Evaluation) -> Manifest:

@@ -189,6 +189,16 @@ def test_datasets_are_mounted_read_only(path: str, sub: dict[str, str]) -> None:
     assert "MOUNT_DATASETS" not in environment(adapter(found))
 
 
+@pytest.mark.parametrize(("kept", "read_only"), [("files", {}), ("kept", {"readOnly": True})])
+def test_a_claim_that_artifacts_go_to_is_not_attached_read_only(
+    kept: str, read_only: dict[str, bool]
+) -> None:
+    run = {"artifacts": {"pvc": {"claimName": kept, "path": "all"}}}
+    found = pod(made(run=run, datasets={"pvc": {"claimName": "files", "path": "tasks"}}))
+    claim = {"claimName": "files"} | read_only
+    assert {"name": "datasets", "persistentVolumeClaim": claim} in found["volumes"]
+
+
 def test_resources_are_the_evaluation_s_or_modest() -> None:
     assert harness(made())["resources"] == {"requests": {"cpu": "100m", "memory": "512Mi"}}
     own = made(resources={"limits": {"memory": "2Gi"}})

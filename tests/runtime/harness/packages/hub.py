@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -78,8 +79,9 @@ def build(repositories: Repositories) -> Starlette:
 
     async def paths(request: Request) -> Response:
         found = files(request) or {}
-        form = await request.form() if "form" in request.headers["content-type"] else None
-        asked = form.getlist("paths") if form else (await request.json())["paths"]
+        body = await request.body()
+        form = "form" in request.headers["content-type"]
+        asked = (parse_qs(body.decode()) if form else json.loads(body))["paths"]
         return JSONResponse([entry(path, found[path]) for path in asked if path in found])
 
     async def resolve(request: Request) -> Response:

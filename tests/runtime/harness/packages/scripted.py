@@ -5,7 +5,7 @@ import contextlib
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -13,9 +13,6 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from proctor_cli.local.environment_build import Distribution, build
 from proctor_cli.local.environments import default_cache
@@ -23,9 +20,9 @@ from proctor_crds.wire import Failure, RunResult
 from proctor_harness.items import Item
 from proctor_harness.repeats import key
 from tests.runtime.harness.model_server import listening
+from tests.runtime.harness.packages.scripted_api import Answer, Body, routes
 from tests.runtime.harness.processes import AdapterProcess, adapter, driver_environ
 
-Body = dict[str, Any]
 RUN_SECONDS = 300
 SHARDS = 2
 
@@ -44,33 +41,10 @@ class Model:
 
 
 @contextlib.contextmanager
-def model(answer: Callable[[str, Body], str | None]) -> Iterator[Model]:
+def model(answer: Answer) -> Iterator[Model]:
     """Serve `answer(prompt, body)`; None is a request that the server refuses."""
     state = Model()
-
-    async def endpoint(request: Request) -> Response:
-        body = await request.json()
-        state.seen.append(body)
-        chat = "messages" in body
-        asked = body["messages"][-1]["content"] if chat else body["prompt"]
-        texts = [answer(prompt, body) for prompt in (asked if type(asked) is list else [asked])]
-        if None in texts:
-            return JSONResponse({"error": {"message": "refused"}}, 400)
-        repeated = [text for text in texts for _ in range(body.get("n") or 1)]
-        choices = [
-            {"index": i, "finish_reason": "stop"}
-            | ({"message": {"role": "assistant", "content": text}} if chat else {"text": text})
-            for i, text in enumerate(repeated)
-        ]
-        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        names = {"id": "1", "created": 0, "model": body["model"], "object": "chat.completion"}
-        return JSONResponse({**names, "choices": choices, "usage": usage})
-
-    routes = [
-        Route(f"/v1/{kind}", endpoint, methods=["POST"])
-        for kind in ("completions", "chat/completions")
-    ]
-    with listening(Starlette(routes=routes)) as state.url:
+    with listening(Starlette(routes=routes(answer, state.seen))) as state.url:
         yield state
 
 

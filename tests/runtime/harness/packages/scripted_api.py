@@ -1,0 +1,42 @@
+"""An OpenAI API whose answers are a function's, which needs nothing but Starlette."""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Body = dict[str, Any]
+Answer = Callable[[str, Body], str | None]
+"""From a prompt and its request to the text; None is a request that the server refuses."""
+
+
+def routes(answer: Answer, seen: list[Body]) -> list[Route]:
+    """Completions and chats; `seen` is given each request."""
+
+    async def endpoint(request: Request) -> Response:
+        body = await request.json()
+        seen.append(body)
+        return answered(answer, body)
+
+    paths = ("completions", "chat/completions")
+    return [Route(f"/v1/{path}", endpoint, methods=["POST"]) for path in paths]
+
+
+def answered(answer: Answer, body: Body) -> Response:
+    """One request's answer."""
+    chat = "messages" in body
+    asked = body["messages"][-1]["content"] if chat else body["prompt"]
+    texts = [answer(prompt, body) for prompt in (asked if type(asked) is list else [asked])]
+    if None in texts:
+        return JSONResponse({"error": {"message": "refused"}}, 400)
+    repeated = [text for text in texts for _ in range(body.get("n") or 1)]
+    choices = [
+        {"index": i, "finish_reason": "stop"}
+        | ({"message": {"role": "assistant", "content": text}} if chat else {"text": text})
+        for i, text in enumerate(repeated)
+    ]
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    names = {"id": "1", "created": 0, "model": body["model"], "object": "chat.completion"}
+    return JSONResponse({**names, "choices": choices, "usage": usage})
