@@ -20,6 +20,8 @@ class Trouble:
 
     reason: Reason
     message: str
+    requests: int | None = None
+    """Those that the target had answered, where the pod knows."""
 
 
 def trouble(pods: Iterable[Manifest]) -> Trouble | None:
@@ -63,7 +65,7 @@ def from_termination(pod: str, container: str, ended: Manifest) -> Trouble:
     """Why a container ended: its own words where it left some, else its exit code."""
     failure = parsed_failure(ended.get("message", ""))
     if failure:
-        return Trouble(known_reason(failure.reason), failure.message)
+        return Trouble(known_reason(failure.reason), failure.message, failure.requests)
     words = ended.get("message", "").strip() or "no termination message"
     code = f"{ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
     return Trouble(Reason.RUNTIME_CRASHED, f"pod {pod}, container {container}: {code}: {words}")
