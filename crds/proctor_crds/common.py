@@ -54,6 +54,8 @@ class S3Source(Model):
     """Path below the prefix."""
     endpoint: Url | None = None
     """URL of an S3-compatible server; AWS when absent."""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$", max_length=63)] | None = None
+    """The bucket's region; what the pod's environment says, else us-east-1, when absent."""
     secret_ref: LocalRef | None = None
     """Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and perhaps AWS_SESSION_TOKEN."""
 

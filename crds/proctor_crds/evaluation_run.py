@@ -200,14 +200,11 @@ class Gate(Model):
 class Artifacts(Model):
     """Where the harness's files are kept."""
 
-    rules: ClassVar = (
-        exactly_one("artifacts", "pvc", "s3"),
-        not_yet("s3", "use pvc"),
-    )
+    rules: ClassVar = (exactly_one("artifacts", "pvc", "s3"),)
     pvc: PvcSource | None = None
     """A PersistentVolumeClaim, mounted read-write; files go to `path/<run>/<evaluation>`."""
     s3: S3Source | None = None
-    """An S3 bucket."""
+    """An S3 bucket, to which the Secret may write; files go to `path/<run>/<uid>/<evaluation>`."""
 
 
 class Retry(Model):
@@ -223,7 +220,8 @@ class EvaluationRunSpec(Model):
     rules: ClassVar = (
         Rule(
             "has(self.artifacts) || self.evaluations.all(e, e.shards == 1)",
-            "shards: the pods share their answers by artifacts: name a PersistentVolumeClaim",
+            "shards: the pods share their answers by artifacts:"
+            " name a PersistentVolumeClaim or a bucket",
         ),
         not_yet("exporters", "read the status"),
         not_yet("offline", "leave it out"),

@@ -71,6 +71,8 @@ class Reason(StrEnum):
     PARAMETER_INVALID = "ParameterInvalid"
     TARGET_UNREACHABLE = "TargetUnreachable"
     TARGET_REFUSED = "TargetRefused"
+    ARTIFACTS_REFUSED = "ArtifactsRefused"
+    ARTIFACTS_UNREACHABLE = "ArtifactsUnreachable"
     INTERCEPTOR_FAILED = "InterceptorFailed"
     HARNESS_FAILED = "HarnessFailed"
     UNSCORED = "Unscored"
@@ -289,6 +291,17 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "A prompt longer than the model's context, a parameter that the server does not know, a"
         " model id or a key that it refuses: the message has its words.",
         "Correct `params` or the task; the adapter's `drop_params` leaves a parameter out.",
+    ),
+    Reason.ARTIFACTS_REFUSED: Explanation(
+        "The bucket of `artifacts` does not take the evaluation's files.",
+        "It does not exist, or the Secret that `secretRef` names may not list, read, write and"
+        " delete there.",
+        "Correct `artifacts.s3` or the Secret, and apply the run anew.",
+    ),
+    Reason.ARTIFACTS_UNREACHABLE: Explanation(
+        "The evaluation's files could not be stored, so its scores are not told.",
+        "The server of `artifacts.s3` is down or unreachable from the pod's network.",
+        "Mend the way to it and apply the run anew; a higher `retry.limit` bridges more.",
     ),
     Reason.INTERCEPTOR_FAILED: Explanation(
         "An interceptor of the adapter failed, and with it requests; nothing was scored.",

@@ -6,6 +6,8 @@ everything from its environment:
 - ``RUN_SPEC``: a `RunSpec` as JSON (harness container);
 - ``CHAT_TEMPLATE``: a Jinja template that replaces the tokenizer's (serving container);
 - ``BASE_URL`` and, where a judge is asked, ``JUDGE_URL``: the OpenAI APIs (harness container);
+- ``STORE_URL``: who stores the artifacts when asked by a POST, where that is not a volume's doing;
+  it answers with a `Failure` where it could not (harness container);
 - ``SHARD_INDEX``: which share of the questions it asks, where several pods ask them; its files are
   then in `shard_folder` of the artifacts;
 - ``SHARDS``: whose answers to begin with (adapter container of the pod that scores);
@@ -125,3 +127,5 @@ class Failure(Model):
 
     reason: str
     message: str
+    requests: Annotated[int, Field(ge=0)] | None = None
+    """Requests that the target had answered, as the adapter counted them, where it did."""

@@ -85,6 +85,8 @@ def evaluated(
     found = failure(job, pods) if has_condition(job, "Failed") else refusal(pods)
     if found:
         why = {"reason": str(found.reason), "message": found.message}
+        # The operator looks now and then; the pod has the last word.
+        stored["progress"]["done"] = max(stored["progress"]["done"], found.requests or 0)
         return Evaluated(stored | {"failure": why, "completionTime": timestamp(now)})
     return Evaluated(stored)
 

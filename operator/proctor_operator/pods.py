@@ -23,6 +23,8 @@ class Trouble:
 
     reason: Reason
     message: str
+    requests: int | None = None
+    """Those that the target had answered, where the pod knows."""
 
 
 def trouble(pods: Iterable[Manifest]) -> Trouble | None:
@@ -70,7 +72,7 @@ def from_termination(pod: str, container: str, ended: Manifest) -> Trouble:
         words = f"killed for its memory ({OOM_KILLED}); raise its resources.limits.memory"
         return Trouble(Reason.OUT_OF_MEMORY, f"pod {pod}, container {container}: {words}")
     if failure:
-        return Trouble(reason, failure.message)
+        return Trouble(reason, failure.message, failure.requests)
     words = ended.get("message", "").strip() or "no termination message"
     code = f"{ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
     return Trouble(reason, f"pod {pod}, container {container}: {code}: {words}")

@@ -14,7 +14,7 @@ from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition
 from proctor_operator.target import ObservedTarget
 
 BEFORE_ASKING = {Reason.PREFLIGHT_FAILED, Reason.UNKNOWN_TASK, Reason.PARAMETER_INVALID}
-"""Reasons of failures that come before the first question."""
+"""Reasons of failures that come before their pod's first question."""
 
 
 def running(  # noqa: PLR0913  what there is, each by its name
@@ -80,9 +80,12 @@ def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:
 
 
 def preflight(found: Sequence[Evaluated]) -> Condition:
-    """Whether the harnesses found anything before they asked; all findings of all evaluations."""
-    failures = {e.stored["name"]: e.stored["failure"] for e in found if e.failed}
-    early = {name: why for name, why in failures.items() if why["reason"] in BEFORE_ASKING}
+    """Whether anything was found before a question was answered; all findings of all evaluations.
+
+    What ends an evaluation of which nothing was answered is such a finding, whoever tells it: a
+    source of tasks that does not answer, a bucket that refuses, the harness's own look ahead.
+    """
+    early = {e.stored["name"]: e.stored["failure"] for e in found if ended_early(e)}
     if early:
         reasons = {why["reason"] for why in early.values()}
         reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.PREFLIGHT_FAILED
@@ -94,6 +97,13 @@ def preflight(found: Sequence[Evaluated]) -> Condition:
         return Condition(ConditionType.PREFLIGHT, UNKNOWN, Reason.NOT_FINISHED, words)
     words = "Every harness asks or has asked"
     return Condition(ConditionType.PREFLIGHT, TRUE, Reason.ASKING, words)
+
+
+def ended_early(evaluation: Evaluated) -> bool:
+    """Whether it ended without an answer."""
+    if not evaluation.failed:
+        return False
+    return evaluation.stored["failure"]["reason"] in BEFORE_ASKING or not has_asked(evaluation)
 
 
 def has_asked(evaluation: Evaluated) -> bool:

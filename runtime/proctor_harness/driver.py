@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure, RunResult
-from proctor_harness import sidecar, termination
+from proctor_harness import sidecar, storing, termination
 from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.capabilities import findings
 from proctor_harness.child import Ended, run_child
@@ -47,14 +47,25 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     try:
         environment = parse(environ)
         result = evaluate(environment, find_harness(environment.run.harness))
+        _keep(environment, result)
     except RunError as error:
-        termination.write(message_path, error.failure)
+        seen = sidecar.snapshot(environ.get("BASE_URL", ""))
+        answered = {"requests": seen.done if seen else None}
+        termination.write(message_path, error.failure.model_copy(update=answered))
         return error.exit_code
-    results = environment.artifacts / RESULTS_FILE
-    full = result.model_dump_json(by_alias=True, exclude_none=True, indent=2)
-    results.write_text(full + "\n", encoding="utf-8")
     termination.write(message_path, termination.fitted(result))
     return 0
+
+
+def _keep(environment: Environment, result: RunResult) -> None:
+    """Write the scores beside the harness's files, and have all of it stored."""
+    full = result.model_dump_json(by_alias=True, exclude_none=True, indent=2)
+    results = environment.artifacts / RESULTS_FILE
+    results.write_text(full + "\n", encoding="utf-8")
+    if environment.store_url:
+        workspace = environment.workspace
+        adapters = [url for url in (workspace.base_url, workspace.judge_url) if url]
+        storing.store(environment.store_url, adapters)
 
 
 def find_harness(name: str) -> Harness:

@@ -21,6 +21,8 @@ class Environment:
     workspace: Workspace
     child: dict[str, str]
     """The environment of the harness's processes."""
+    store_url: str | None = None
+    """Who stores the artifacts, where they do not lie on a volume that is kept."""
 
     def at(self, repeat: int) -> "Environment":
         """The same, for one repeat of the evaluation, with a directory of its own."""
@@ -50,7 +52,8 @@ def parse(environ: Mapping[str, str]) -> Environment:
         datasets=Path(datasets) if datasets else None,
         judge_url=environ["JUDGE_URL"].rstrip("/") if "JUDGE_URL" in environ else None,
     )
-    return Environment(run, artifacts, workspace, _child(environ, artifacts))
+    child = _child(environ, artifacts)
+    return Environment(run, artifacts, workspace, child, environ.get("STORE_URL"))
 
 
 def _child(environ: Mapping[str, str], artifacts: Path) -> dict[str, str]:

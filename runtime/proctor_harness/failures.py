@@ -15,6 +15,8 @@ EXIT_CODES: dict[str, int] = {
     Reason.PREFLIGHT_FAILED: EXIT_REJECTED,
     Reason.TARGET_UNREACHABLE: EXIT_RETRYABLE,
     Reason.TARGET_REFUSED: EXIT_REJECTED,
+    Reason.ARTIFACTS_REFUSED: EXIT_REJECTED,
+    Reason.ARTIFACTS_UNREACHABLE: EXIT_RETRYABLE,
     Reason.INTERCEPTOR_FAILED: EXIT_FAILED,
     Reason.HARNESS_FAILED: EXIT_FAILED,
     # The harness ended well: asked again, it would evaluate nothing again.

@@ -1,5 +1,6 @@
 """The driver's view of the adapter: its ``/progress`` and ``/target``."""
 
+import contextlib
 import http.client
 import json
 from typing import TypeVar
@@ -12,6 +13,8 @@ from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.adapter.target_page import TargetSeen
 
 TIMEOUT_SECONDS = 5.0
+FINISH_SECONDS = 120.0
+"""Reports are made of all that was asked."""
 M = TypeVar("M", bound=Model)
 
 
@@ -28,6 +31,15 @@ def snapshot(base_url: str) -> Snapshot | None:
 def target(base_url: str) -> TargetSeen | None:
     """Ask what the target says of itself; nothing if it takes its time."""
     return _page(TargetSeen, base_url, "GET", "/target", None)
+
+
+def finish(base_url: str) -> None:
+    """Have everything written that is written at the end; if the adapter is away, it has been."""
+    address = urlsplit(base_url)
+    connection = http.client.HTTPConnection(address.netloc, timeout=FINISH_SECONDS)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("POST", "/adapterserver/run-post-hook")
+        connection.getresponse().read()
 
 
 def _progress(base_url: str, method: str, body: str | None) -> Snapshot | None:

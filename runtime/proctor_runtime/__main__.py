@@ -1,4 +1,7 @@
-"""``python -m proctor_runtime serve ...`` and ``fetch ...``: the serving pod's processes."""
+"""``python -m proctor_runtime serve ...``, ``fetch ...``, ``resume ...`` and ``keep ...``.
+
+The first two are the serving pod's processes, the others keep an evaluation's artifacts.
+"""
 
 import logging
 import os
@@ -10,6 +13,7 @@ from collections.abc import Sequence
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE
 from proctor_runtime import libraries
+from proctor_runtime.artifacts.settings import ArtifactsSettings
 from proctor_runtime.failure import RejectedError, report
 from proctor_runtime.settings import Settings, parse
 from proctor_runtime.sources.protocol import UnreachableError
@@ -31,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report(error.reason, str(error))
         return EXIT_REJECTED
     except UnreachableError as error:
-        print(f"error: {Reason.SOURCE_UNREACHABLE}: {error}", file=sys.stderr)
-        report(Reason.SOURCE_UNREACHABLE, str(error))
+        print(f"error: {error.reason}: {error}", file=sys.stderr)
+        report(error.reason, str(error))
         return EXIT_RETRYABLE
     except Exception as error:
         traceback.print_exc()
@@ -41,12 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(settings: Settings | FetchSettings) -> None:
-    """Fetch or serve, importing no more than that takes."""
+def run(settings: Settings | FetchSettings | ArtifactsSettings) -> None:
+    """Do one thing, importing no more than that takes."""
     if isinstance(settings, FetchSettings):
         from proctor_runtime.sources.fetch import fetch  # noqa: PLC0415
 
         fetch(settings)
+        return
+    if isinstance(settings, ArtifactsSettings):
+        from proctor_runtime.artifacts.run import run as with_artifacts  # noqa: PLC0415
+
+        with_artifacts(settings)
         return
     libraries.prepare(os.environ)
     from proctor_runtime.serve import serve  # noqa: PLC0415 - a wrong argument need not wait for it

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from proctor_runtime.arguments import positive
+from proctor_runtime.artifacts.settings import ArtifactsSettings, add_artifacts_arguments
 from proctor_runtime.engine.megatron.parallelism import Parallelism
 from proctor_runtime.engine.options import (
     EngineOptions,
@@ -92,13 +93,17 @@ def take_parallelism(given: dict[str, Any]) -> Parallelism:
     )
 
 
-def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings:
+def parse(arguments: Sequence[str] | None = None) -> Settings | FetchSettings | ArtifactsSettings:
     """Read the command line and the environment."""
     parser = argparse.ArgumentParser("proctor_runtime", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     add_serve_arguments(commands.add_parser("serve", allow_abbrev=False))
     add_fetch_arguments(commands.add_parser("fetch", allow_abbrev=False))
+    for command in ("resume", "keep"):
+        add_artifacts_arguments(commands.add_parser(command, allow_abbrev=False))
     given = vars(parser.parse_args(arguments))
+    if given["command"] in ("resume", "keep"):
+        return ArtifactsSettings(**given, port=int(os.environ.get("PORT_ARTIFACTS", "9300")))
     if given.pop("command") == "fetch":
         return FetchSettings.from_arguments(given, os.environ)
     engine, api = take_engine_options(given), take_api_options(given, os.environ)

@@ -67,12 +67,13 @@ def write_tasks(folder: Path, sums: int, texts: int) -> None:
 async def cluster(
     tmp_path: Path, volumes: dict[str, Path], settings: Settings = SETTINGS
 ) -> AsyncIterator[LocalCluster]:
-    """A cluster of processes with an operator, whose image of lm-eval is this interpreter."""
+    """A cluster of processes with an operator, whose images are this interpreter."""
     python = tmp_path / "image" / "python"
     python.parent.mkdir()
     python.write_text(IMAGE.format(path=os.environ.get("PYTHONPATH", ""), python=sys.executable))
     python.chmod(0o755)
-    images = {Settings().harness_images["lm-eval"]: python}
+    settings = Settings()
+    images = dict.fromkeys((settings.harness_images["lm-eval"], settings.runtime_image), python)
     async with (
         LocalCluster(
             tmp_path / "state", volumes=volumes, images=images, gpus=0, backoff_seconds=0.02

@@ -12,7 +12,7 @@ from typing import Any
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import EXIT_REJECTED, RunSpec
-from proctor_operator.children import companions, datasets, queueing
+from proctor_operator.children import artifacts, companions, datasets, queueing
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
     NAME_LIMIT,
@@ -107,7 +107,7 @@ def spec_of(owner: Run, completions: int, template: Manifest) -> Manifest:
         "parallelism": completions,
         "backoffLimit": owner.spec.retry.limit,
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": FAILURE_POLICY,
+        "podFailurePolicy": failure_policy(owner.spec),
         "template": template,
     }
 
@@ -158,24 +158,38 @@ FAILURE_POLICY: Manifest = {
 }
 
 
+def failure_policy(spec: EvaluationRunSpec) -> Manifest:
+    """What a pod's end means for the Job."""
+    rules = [artifacts.REFUSED] if artifacts.bucket(spec) else []
+    return {"rules": [*FAILURE_POLICY["rules"], *rules]}
+
+
 def pod_template(
     owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings, part: Part
 ) -> Manifest:
     """Harness and adapter, the artifacts between them."""
     image = settings.harness_images[evaluation.harness]
     asking = harness(owner, evaluation, upstream, image, part)
+    stored = artifacts.bucket(owner.spec)
     spec = pod_spec(
         [asking],
         [*volumes(owner.spec, evaluation), *companions.volumes(evaluation)],
         initContainers=[
             *datasets.fetching(evaluation.datasets, settings.runtime_image),
+            *artifacts.keeping(
+                owner,
+                evaluation,
+                settings.runtime_image,
+                artifacts_mount(owner, evaluation),
+                index_environment(part),
+            ),
             adapter(owner, evaluation, upstream, image, part),
             *judging(owner, evaluation, upstream, image, part),
             *companions.companions(evaluation, asking),
         ],
         **companions.pod_fields(evaluation),
         restartPolicy="Never",
-        terminationGracePeriodSeconds=15,
+        terminationGracePeriodSeconds=artifacts.GRACE_SECONDS if stored else 15,
     )
     labels = owner_labels(owner) | {EVALUATION_LABEL: evaluation.name}
     judge = upstream.judge(evaluation)
@@ -225,12 +239,15 @@ def harness(
     asked = part.judge(evaluation, upstream)
     if asked:
         env |= {"JUDGE_URL": "http://127.0.0.1:$(PORT_JUDGE)/v1"}
+    peers = companions.peers(evaluation) | (JUDGE_PORTS if asked else {})
+    if artifacts.bucket(owner.spec):
+        env, peers = env | artifacts.STORE_URL, peers | artifacts.KEEP_PORTS
     return container(
         HARNESS,
         image,
         ["python", "-m", "proctor_harness", "run"],
         ports={},
-        peer_ports=ADAPTER_PORTS | companions.peers(evaluation) | (JUDGE_PORTS if asked else {}),
+        peer_ports=ADAPTER_PORTS | peers,
         mounts=[artifacts_mount(owner, evaluation), *datasets.mounts(evaluation.datasets)],
         env=[*literals(env | hub(evaluation)), *index_environment(part)],
         resources=harness_resources(evaluation),

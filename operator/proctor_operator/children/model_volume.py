@@ -85,7 +85,8 @@ def hf_arguments(source: HuggingFaceSource) -> dict[str, str | None]:
 def s3_secret(source: S3Source) -> list[Manifest]:
     """Each key by its name: a Secret shall not set any other variable."""
     # A node's own role is not the model's: what a pod may read, its deployment says.
-    fixed = literals({"AWS_EC2_METADATA_DISABLED": "true"})
+    region = {"AWS_DEFAULT_REGION": source.region} if source.region else {}
+    fixed = literals({"AWS_EC2_METADATA_DISABLED": "true"} | region)
     reference: LocalRef | None = source.secret_ref
     if not reference:
         return fixed

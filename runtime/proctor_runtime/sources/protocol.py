@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from proctor_crds.reasons import Reason
 from proctor_runtime.sources.checksum import Checksum
 
 
@@ -25,6 +26,8 @@ class RemoteFile:
 
 class UnreachableError(Exception):
     """The source does not answer as it should; it may later."""
+
+    reason = Reason.SOURCE_UNREACHABLE
 
 
 class Source(Protocol):

@@ -105,7 +105,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "baselineRef is not": {"baselineRef": {"name": "run"}},
     },
     Gate: {"gate.confidence": {"confidence": "1"}},
-    Artifacts: {"artifacts: set exactly one": S3, "s3 is not": S3},
+    Artifacts: {"artifacts: set exactly one": S3},
     EvaluationRunSpec: {
         "shards: the pods": {"evaluations": [EVALUATION | {"shards": 2}]},
         "exporters is not": {"exporters": []},

@@ -239,3 +239,10 @@ def test_only_a_running_pod_that_stays_is_asked() -> None:
     dying = make_pod(deletionTimestamp=STAMP)
     pods = [make_pod(), make_pod(phase="Pending"), dying, {"metadata": {}}]
     assert [is_running(pod) for pod in pods] == [True, False, False, False]
+
+
+def test_a_pod_that_failed_has_the_last_word_on_what_was_answered() -> None:
+    words = Failure(reason="HarnessFailed", message="why", requests=7).model_dump_json()
+    pod = make_pod("p", containers=[ended("harness", 1, message=words)])
+    found = judged(make_job(failed="BackoffLimitExceeded"), pod)
+    assert found["progress"]["done"] == 7

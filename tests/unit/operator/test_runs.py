@@ -416,6 +416,18 @@ class TestConditions:
         run = make_run(status={"evaluations": [finished(make_run(), failure=why)]})
         assert condition(run, observed(), "Preflight").status == "True"
 
+    @pytest.mark.parametrize("reason", ["ArtifactsRefused", "SourceDenied", "HarnessFailed"])
+    def test_what_ends_a_run_before_an_answer_was_found_before_asking(self, reason: str) -> None:
+        ended = finished(
+            make_run(),
+            failure={"reason": reason, "message": "m"},
+            progress={"done": 0},
+            results=[],
+        )
+        run = make_run(status={"evaluations": [ended]})
+        found = condition(run, observed(), "Preflight")
+        assert (found.status, found.reason, found.message) == ("False", reason, "sums: m")
+
     def test_one_reason_of_failure_is_the_run_s(self) -> None:
         run = make_run()
         found = condition(run, observed(jobs(run, **FAILED)), "Succeeded")
