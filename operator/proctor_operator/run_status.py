@@ -68,7 +68,7 @@ def disrupted(owner: Run, pods: Sequence[Manifest]) -> Trouble | None:
         if why := disruption(pod):
             return Trouble(Reason.DISRUPTED, f"pod {pod['metadata']['name']}: {why}")
     told = (c for c in owner.status.get("conditions", []) if c["type"] == ConditionType.RUNNING)
-    before = next(told, {})
+    before: Manifest = next(told, {})
     if pods or before.get("reason") != Reason.DISRUPTED:
         return None
     return Trouble(Reason.DISRUPTED, before["message"])

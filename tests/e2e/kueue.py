@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.kube import Kubectl, Manifest, eventually
+from tests.kube import Kubectl, Manifest, RefusedError, eventually
 from tests.provider import cluster, images
 from tests.provider.binaries import MODULE_OF, binary, manifests
 from tests.provider.paths import HERE
@@ -146,11 +146,11 @@ def controller(deployment: Manifest, image: str) -> Manifest:
 QUICK = {"initialDelaySeconds": 0, "periodSeconds": 1}
 
 
-def queue(kubectl: Kubectl, slots: str) -> None:
+def queue(kubectl: Kubectl, cpu: str) -> None:
     """A flavor, a ClusterQueue with so much CPU, and the LocalQueue `team` of the namespace."""
-    flavor = {"name": "any", "resources": [quota("cpu", slots), quota("memory", "64Gi")]}
+    flavor = {"name": "any", "resources": [quota("cpu", cpu), quota("memory", "64Gi")]}
     version = "kueue.x-k8s.io/v1beta2"
-    kubectl.apply(
+    objects: list[Manifest] = [
         {"apiVersion": version, "kind": "ResourceFlavor", "metadata": {"name": "any"}},
         {
             "apiVersion": version,
@@ -169,7 +169,19 @@ def queue(kubectl: Kubectl, slots: str) -> None:
             "metadata": {"name": "team"},
             "spec": {"clusterQueue": "team"},
         },
-    )
+    ]
+    eventually(lambda: accepted(kubectl, objects))
+
+
+def accepted(kubectl: Kubectl, objects: list[Manifest]) -> bool:
+    """Whether the cluster took them; the way to a webhook is laid a moment after it is ready."""
+    try:
+        kubectl.apply(*objects)
+    except RefusedError as error:
+        if "failed to call webhook" not in str(error):
+            raise
+        return False
+    return True
 
 
 def quota(resource: str, amount: str) -> Manifest:
@@ -181,14 +193,3 @@ def stop(kubectl: Kubectl, policy: str) -> None:
     """`None` admits, `Hold` admits nothing more, `HoldAndDrain` also stops what runs."""
     patch = {"spec": {"stopPolicy": policy}}
     kubectl("patch", "clusterqueue", "team", "--type=merge", "-p", json.dumps(patch))
-
-
-def admitted(kubectl: Kubectl, seconds: float = 60) -> None:
-    """Wait until a Workload of the namespace is admitted."""
-    eventually(lambda: any(map(is_admitted, kubectl.list("workloads"))), seconds)
-
-
-def is_admitted(workload: Manifest) -> bool:
-    """Whether Kueue lets the workload run."""
-    conditions = workload.get("status", {}).get("conditions", [])
-    return any(c["type"] == "Admitted" and c["status"] == "True" for c in conditions)
