@@ -33,7 +33,13 @@ def preflight(run: RunSpec, _workspace: Workspace) -> PreflightReport:
     found = [catalogue.find("bfcl", name) for name in categories(run.tasks)]
     sizes = [task.samples for task in found if task and task.samples]
     limit = run.params.limit_samples
-    return PreflightReport(total=sum(sizes if limit is None else (min(n, limit) for n in sizes)))
+    total = sum(sizes if limit is None else (min(n, limit) for n in sizes))
+    return PreflightReport(total=total, tools=native_calling(run))
+
+
+def native_calling(run: RunSpec) -> bool:
+    """Whether the server is given the functions; else the prompt tells of them."""
+    return parameters.flag(run.params.extra.get("nativeCalling", "false"))
 
 
 def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
@@ -92,7 +98,7 @@ def _evaluate(asked: list[str], run: RunSpec, workspace: Workspace) -> list[str]
 
 
 def _bfcl(argv: list[str], run: RunSpec, workspace: Workspace) -> list[str]:
-    native = parameters.flag(run.params.extra.get("nativeCalling", "false"))
+    native = native_calling(run)
     url = f"{workspace.base_url}/chat/completions"
     return [
         *(sys.executable, "-m", "proctor_harness.harnesses.bfcl_guarded", *argv),

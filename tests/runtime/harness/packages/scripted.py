@@ -17,6 +17,7 @@ from starlette.routing import Route
 from proctor_cli.local.environment_build import Distribution, build
 from proctor_cli.local.environments import default_cache
 from proctor_crds.wire import Failure, RunResult
+from proctor_harness.adapter.probe import AGENT
 from tests.runtime.harness.model_server import listening
 from tests.runtime.harness.processes import AdapterProcess, driver_environ
 
@@ -44,6 +45,8 @@ def model(answer: Callable[[str, Body], str | None]) -> Iterator[Model]:
 
     async def endpoint(request: Request) -> Response:
         body = await request.json()
+        if request.headers.get("user-agent") == AGENT:
+            return JSONResponse({"choices": []})
         state.seen.append(body)
         chat = "messages" in body
         asked = body["messages"][-1]["content"] if chat else body["prompt"]
