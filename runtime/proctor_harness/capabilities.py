@@ -1,19 +1,46 @@
 """What can be known before anything is asked: whether the target can do what the run wants."""
 
+import re
 from collections.abc import Iterator
 
 from proctor_crds.wire import RunSpec
+from proctor_harness.adapter.probe import Probed, Wanted
 from proctor_harness.adapter.target_page import TargetSeen
+from proctor_harness.harnesses.protocol import PreflightReport
 
 SHOWN = 10
 """Names of models in a message."""
 
 
-def findings(run: RunSpec, seen: TargetSeen | None) -> list[str]:
+REFUSALS = (400, 404, 422, 501)
+"""Statuses by which servers say that they cannot do what is asked."""
+
+
+def wanted(run: RunSpec, seen: TargetSeen | None, report: PreflightReport) -> Wanted | None:
+    """The question that shows what the list of models does not; none where it would show nothing.
+
+    Of pods that share the questions, one asks it.
+    """
+    chat = run.endpoint_type == "chat"
+    if run.shard or not (chat or report.logprobs or (seen and _unlisted(run, seen))):
+        return None
+    return Wanted(
+        model=run.model,
+        endpoint_type=run.endpoint_type,
+        logprobs=report.logprobs and not chat,
+        tools=report.tools and chat,
+    )
+
+
+def findings(
+    run: RunSpec, seen: TargetSeen | None, asked: Wanted | None = None, probed: Probed | None = None
+) -> list[str]:
     """Everything that makes the run fail for certain, with its remedy."""
     found = list(_room(run))
     if seen is not None:
-        found += [*_key(seen), *_served(run, seen)]
+        found += _key(seen)
+    if asked and probed:
+        found += [*_served(run, seen, probed), *_able(asked, probed)]
     return found
 
 
@@ -38,7 +65,36 @@ def _key(seen: TargetSeen) -> Iterator[str]:
         )
 
 
-def _served(run: RunSpec, seen: TargetSeen) -> Iterator[str]:
-    if seen.status == 200 and seen.models and run.model not in seen.models:
+def _unlisted(run: RunSpec, seen: TargetSeen) -> bool:
+    return seen.status == 200 and bool(seen.models) and run.model not in seen.models
+
+
+def _served(run: RunSpec, seen: TargetSeen | None, probed: Probed) -> Iterator[str]:
+    # An alias need not be listed, and a list may have further pages: what counts is the answer.
+    if not seen or not _unlisted(run, seen) or probed.status not in REFUSALS:
+        return
+    named = re.search(rf"(?<![\w-]){re.escape(run.model)}(?![\w-])", probed.words)
+    if probed.status == 404 or named or "model_not_found" in probed.words:
         served = ", ".join(seen.models[:SHOWN]) + (", ..." if seen.models[SHOWN:] else "")
         yield f"the target serves no model {run.model!r}: choose one of {served}"
+
+
+def _able(asked: Wanted, probed: Probed) -> Iterator[str]:
+    refused = probed.words.lower() if probed.status in REFUSALS else ""
+    said = f"(HTTP {probed.status}: {probed.words})" if refused else "(its answer has none)"
+    unscored = probed.status == 200 and not probed.logprobs
+    if asked.logprobs and (unscored or "logprob" in refused or "echo" in refused):
+        yield (
+            f"the target gives no log-probabilities of prompts, which a task scores {said}:"
+            " choose tasks that generate, or a server that takes echo with logprobs"
+        )
+    if asked.endpoint_type == "chat" and ("chat template" in refused or "chat_template" in refused):
+        yield (
+            f"the target's model has no chat template that fits {said}: set model.chatTemplate,"
+            " or use endpointType completions"
+        )
+    if asked.tools and "tool" in refused:
+        yield (
+            f"the target calls no tools {said}: serve it with a tool call parser,"
+            " or leave out params.extra.nativeCalling"
+        )

@@ -13,7 +13,7 @@ from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure, RunResult
 from proctor_harness import sidecar, storing, termination
 from proctor_harness.adapter.progress import Snapshot
-from proctor_harness.capabilities import findings
+from proctor_harness.capabilities import findings, wanted
 from proctor_harness.child import Ended, run_child
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import (
@@ -153,8 +153,10 @@ def _look_ahead(environment: Environment, harness: Harness) -> None:
     """Find all that is wrong before anything is asked; raises RunError with all of it."""
     run, workspace = environment.run, environment.workspace
     problems = harness.validate(run)
-    found = findings(run, sidecar.target(workspace.base_url))
+    seen = sidecar.target(workspace.base_url)
     report = PreflightReport() if problems else _report(environment, harness)
+    asked = wanted(run, seen, report)
+    found = findings(run, seen, asked, sidecar.probe(workspace.base_url, asked) if asked else None)
     failures = [
         *(Failure(reason=Reason.PARAMETER_INVALID, message=str(problem)) for problem in problems),
         *(Failure(reason=Reason.PREFLIGHT_FAILED, message=words) for words in found),

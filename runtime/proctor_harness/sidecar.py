@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from proctor_crds.base import Model
+from proctor_harness.adapter.probe import Probed, Wanted
 from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.adapter.target_page import TargetSeen
 
 TIMEOUT_SECONDS = 5.0
+PROBE_SECONDS = 60.0
+"""A model that others ask as well takes its time."""
 FINISH_SECONDS = 120.0
 """Reports are made of all that was asked."""
 M = TypeVar("M", bound=Model)
@@ -42,13 +45,27 @@ def finish(base_url: str) -> None:
         connection.getresponse().read()
 
 
+def probe(base_url: str, wanted: Wanted) -> Probed | None:
+    """Have the target asked one question of one token; nothing if it takes its time."""
+    body = wanted.model_dump_json(by_alias=True)
+    return _page(Probed, base_url, "POST", "/target", body, seconds=PROBE_SECONDS)
+
+
 def _progress(base_url: str, method: str, body: str | None) -> Snapshot | None:
     return _page(Snapshot, base_url, method, "/progress", body)
 
 
-def _page(model: type[M], base_url: str, method: str, path: str, body: str | None) -> M | None:
+def _page(  # noqa: PLR0913  a request, and how long to wait
+    model: type[M],
+    base_url: str,
+    method: str,
+    path: str,
+    body: str | None,
+    *,
+    seconds: float = TIMEOUT_SECONDS,
+) -> M | None:
     address = urlsplit(base_url)
-    connection = http.client.HTTPConnection(address.netloc, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(address.netloc, timeout=seconds)
     try:
         connection.request(method, path, body)
         return model.model_validate_json(connection.getresponse().read())

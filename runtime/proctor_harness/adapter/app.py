@@ -19,7 +19,9 @@ from proctor_harness.adapter.messages import (
     error_response,
 )
 from proctor_harness.adapter.metrics import Metrics
+from proctor_harness.adapter.probe import Wanted, probe
 from proctor_harness.adapter.progress import Announcement, Progress
+from proctor_harness.adapter.redact import Redaction, is_secret
 from proctor_harness.adapter.traffic import Observer
 from proctor_harness.adapter.upstream import from_client
 
@@ -36,20 +38,23 @@ class Adapter:
         item_log: ItemLog,
         finish: Callable[[], Awaitable[None]],
         *,
-        keyed: bool = False,
+        key: str | None = None,
     ) -> None:
         self._progress = Progress()
         self._metrics = Metrics()
         observer = Observer([self._progress.record, self._metrics.record, item_log.record])
         self._forward = compose([observer, *interceptors], upstream)
         self._finish = finish
-        self._upstream = upstream
-        self._keyed = keyed
+        # A server that refuses a question may quote the key that it was sent.
+        blotted = [Redaction(key)] if key and is_secret(key) else []
+        self._direct = compose(blotted, upstream)
+        self._keyed = bool(key)
         self._pages: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._healthz,
             ("GET", "/progress"): self._show_progress,
             ("POST", "/progress"): self._announce,
             ("GET", "/target"): self._look_at_target,
+            ("POST", "/target"): self._probe_target,
             ("GET", "/metrics"): self._show_metrics,
             ("POST", "/adapterserver/run-post-hook"): self._run_post_hook,
         }
@@ -75,8 +80,16 @@ class Adapter:
         return await self._show_progress(request)
 
     async def _look_at_target(self, _: Request) -> Response:
-        seen = await target_page.look(self._upstream, keyed=self._keyed)
+        seen = await target_page.look(self._direct, keyed=self._keyed)
         return _page("application/json", seen.model_dump_json(by_alias=True).encode())
+
+    async def _probe_target(self, request: Request) -> Response:
+        try:
+            wanted = Wanted.model_validate_json(request.body.raw)
+        except ValidationError as error:
+            return error_response(HTTPStatus.BAD_REQUEST, "invalid_request_error", str(error))
+        probed = await probe(self._direct, wanted)
+        return _page("application/json", probed.model_dump_json(by_alias=True).encode())
 
     async def _show_metrics(self, _: Request) -> Response:
         content = self._metrics.exposition(self._progress.snapshot()).encode()

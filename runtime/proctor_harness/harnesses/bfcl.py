@@ -34,9 +34,13 @@ def preflight(run: RunSpec, _workspace: Workspace) -> PreflightReport:
     found = [catalogue.find("bfcl", name) for name in categories(run.tasks)]
     sizes = [task.samples for task in found if task and task.samples]
     limit, share = run.params.limit_samples, Share(run.shard, run.shards)
-    if limit is None:
-        return PreflightReport(total=share.size(sum(sizes)))
-    return PreflightReport(total=sum(share.size(min(n, limit)) for n in sizes))
+    asked = [sum(sizes)] if limit is None else [min(n, limit) for n in sizes]
+    return PreflightReport(total=sum(map(share.size, asked)), tools=native_calling(run))
+
+
+def native_calling(run: RunSpec) -> bool:
+    """Whether the server is given the functions; else the prompt tells of them."""
+    return parameters.flag(run.params.extra.get("nativeCalling", "false"))
 
 
 def commands(run: RunSpec, workspace: Workspace) -> list[list[str]]:
@@ -93,7 +97,7 @@ def _evaluate(asked: list[str], run: RunSpec, workspace: Workspace) -> list[str]
 
 
 def _bfcl(argv: list[str], run: RunSpec, workspace: Workspace) -> list[str]:
-    native = parameters.flag(run.params.extra.get("nativeCalling", "false"))
+    native = native_calling(run)
     url = f"{workspace.base_url}/chat/completions"
     return [
         *(sys.executable, "-m", *_module(run), *argv),

@@ -54,11 +54,10 @@ def inspect(
         # worth a failure of its own.
         print(f"preflight could not count the requests: {error!r}", file=sys.stderr)
         return PreflightReport()
-    if endpoint_type == "chat" and (
-        silent := sorted(filter(None, map(needs_logprobs, tasks.values())))
-    ):
-        return PreflightReport(failure=no_logprobs(silent))
-    return PreflightReport(total=total)
+    scoring = sorted(filter(None, map(needs_logprobs, tasks.values())))
+    if endpoint_type == "chat" and scoring:
+        return PreflightReport(failure=no_logprobs(scoring))
+    return PreflightReport(total=total, logprobs=bool(scoring))
 
 
 def find(names: list[str], include_path: str | None) -> TaskManager:

@@ -52,6 +52,10 @@ class PreflightReport(Model):
     """Why the run cannot succeed."""
     total: int | None = None
     """Items that the run will ask, if that is cheap to know."""
+    logprobs: bool = False
+    """Whether a task scores log-probabilities of prompts."""
+    tools: bool = False
+    """Whether functions are given to be called."""
 
 
 class Harness(Protocol):

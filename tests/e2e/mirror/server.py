@@ -11,12 +11,12 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.e2e.mirror.answers import answer
 from tests.runtime.harness.packages import hub
-from tests.runtime.harness.packages.scripted_api import answered
+from tests.runtime.harness.packages.scripted_api import answered, looks_ahead
 
 PORT = 8080
 
@@ -35,6 +35,8 @@ def application(folder: Path) -> Starlette:
 
     async def model(request: Request) -> Response:
         body = await request.json()
+        if looks_ahead(request):
+            return JSONResponse({"choices": []})
         while not (folder / "release").exists():  # noqa: ASYNC110  another process makes it
             await asyncio.sleep(0.1)
         return answered(answer, body)

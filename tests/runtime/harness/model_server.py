@@ -9,7 +9,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from proctor_harness.adapter.probe import AGENT
 
 EOS = "\x00"
 
@@ -40,6 +42,8 @@ class ModelServer:
     in_flight: int = 0
     most_in_flight: int = 0
     seen: list[Any] = field(default_factory=list)
+    probes: list[Any] = field(default_factory=list)
+    """What was asked before the evaluation, to see whether it can be."""
     headers: list[dict[str, str]] = field(default_factory=list)
     cancelled: int = 0
 
@@ -90,6 +94,24 @@ async def tokenizer_info(_: Request) -> Response:
 
 async def tokenize(request: Request) -> Response:
     return JSONResponse({"tokens": list((await request.json())["prompt"].encode())})
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def apart(state: ModelServer, handler: Handler) -> Handler:
+    """Answer the driver's look ahead, which is no question of the evaluation."""
+
+    async def handle(request: Request) -> Response:
+        if request.headers.get("user-agent") != AGENT:
+            return await handler(request)
+        body = await request.json()
+        state.probes.append(body)
+        tokens = list(body.get("prompt", "").encode())
+        scores = {"logprobs": scored(tokens, 1)} if body.get("echo") else {}
+        return JSONResponse({"choices": [{"index": 0, "message": {"content": "A"}, **scores}]})
+
+    return handle
 
 
 def build(state: ModelServer) -> Starlette:
@@ -159,8 +181,8 @@ def build(state: ModelServer) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/v1/completions", completions, methods=["POST"]),
-            Route("/v1/chat/completions", chat, methods=["POST"]),
+            Route("/v1/completions", apart(state, completions), methods=["POST"]),
+            Route("/v1/chat/completions", apart(state, chat), methods=["POST"]),
             Route("/v1/stream/completions", stream, methods=["POST"]),
             Route("/v1/tell/completions", tell_key, methods=["POST"]),
             Route("/v1/broken", broken, methods=["POST"]),

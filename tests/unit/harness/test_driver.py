@@ -19,6 +19,7 @@ import pytest
 from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import HarnessParams, RunResult, RunSpec, Unscored
 from proctor_harness import driver
+from proctor_harness.adapter.probe import Probed
 from proctor_harness.adapter.progress import Snapshot, Unanswered
 from proctor_harness.adapter.target_page import TargetSeen
 from proctor_harness.environment import Environment, parse
@@ -72,6 +73,7 @@ class Adapter:
 
     url: str = "http://127.0.0.1:9/v1"  # discard: nothing answers there
     target: TargetSeen = field(default_factory=lambda: TargetSeen(status=404))
+    probed: Probed = field(default_factory=lambda: Probed(status=200))
     told: list[Snapshot] = field(default_factory=lambda: [Snapshot(process="a", done=4)])
 
     def next(self) -> Snapshot:
@@ -94,6 +96,12 @@ def answering() -> Iterator[Adapter]:
             self.end_headers()
             said = adapter.target if self.path == "/target" else adapter.next()
             self.wfile.write(said.model_dump_json(by_alias=True).encode())
+
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            if self.path == "/target":
+                self.wfile.write(adapter.probed.model_dump_json(by_alias=True).encode())
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -176,6 +184,7 @@ def test_a_preflight_failure_ends_the_run(environment: Environment) -> None:
 
 def test_all_that_is_wrong_is_told_at_once(environment: Environment, sidecar: Adapter) -> None:
     sidecar.target = TargetSeen(status=200, models=("a", "b"))
+    sidecar.probed = Probed(status=404, words="no such model")
     params = HarnessParams(max_new_tokens=64)
     run = environment.run.model_copy(update={"context_length": 32, "params": params})
     report = '{"failure": {"reason": "UnknownTask", "message": "no t"}}'

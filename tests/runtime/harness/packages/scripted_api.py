@@ -13,15 +13,22 @@ Answer = Callable[[str, Body], str | None]
 
 
 def routes(answer: Answer, seen: list[Body]) -> list[Route]:
-    """Completions and chats; `seen` is given each request."""
+    """Completions and chats; `seen` is given each request but the look ahead's."""
 
     async def endpoint(request: Request) -> Response:
         body = await request.json()
+        if looks_ahead(request):
+            return JSONResponse({"choices": []})
         seen.append(body)
         return answered(answer, body)
 
     paths = ("completions", "chat/completions")
     return [Route(f"/v1/{path}", endpoint, methods=["POST"]) for path in paths]
+
+
+def looks_ahead(request: Request) -> bool:
+    """Whether it is the one question before an evaluation, which wants no certain answer."""
+    return request.headers.get("user-agent") == "proctor-preflight"
 
 
 def answered(answer: Answer, body: Body) -> Response:
