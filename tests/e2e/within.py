@@ -36,6 +36,7 @@ import json, os, sys
 from proctor_harness.sandbox import client
 
 port = int(os.environ["PORT_SANDBOX"])
+assert client.refusal(port) is None
 asked = json.loads(sys.argv[1]).items()
 print(json.dumps({name: client.execute(port, each, 20) for name, each in asked}))
 """

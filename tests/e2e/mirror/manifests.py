@@ -107,5 +107,6 @@ def judge() -> list[Manifest]:
         "volumeMounts": [{"name": "judge", "mountPath": "/judge"}],
     }
     volumes = [{"name": "judge", "configMap": {"name": "judge"}}]
-    overlay = {"containers": [server], "volumes": volumes}
+    # It does not know SIGTERM.
+    overlay = {"terminationGracePeriodSeconds": 1, "containers": [server], "volumes": volumes}
     return [code, deployment("judge", pod=overlay)]
