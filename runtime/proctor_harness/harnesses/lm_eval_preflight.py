@@ -49,6 +49,8 @@ def inspect(
     try:
         tasks = manager.load(manager.match_tasks(names))["tasks"]
         total = sum(requests(task, asked) for task in tasks.values())
+    except (ConnectionError, FileNotFoundError) as error:
+        return PreflightReport(failure=no_data(error))
     except Exception as error:
         # A task is anybody's code. The run will hit the same wall and report it; a count is not
         # worth a failure of its own.
@@ -82,6 +84,17 @@ def unknown_tasks(unknown: dict[str, list[str]]) -> Failure:
     ]
     message = f"lm-eval has no task {'; '.join(hints)}"
     return Failure(reason=Reason.UNKNOWN_TASK, message=message)
+
+
+def no_data(error: ConnectionError | FileNotFoundError) -> Failure:
+    """Say that a task's data cannot be had: for now, or at all."""
+    if isinstance(error, ConnectionError):
+        remedy = "mend the way to the hub, or name a mirror in datasets.hub.endpoint"
+        reason = Reason.SOURCE_UNREACHABLE
+    else:
+        remedy = "check the task's dataset_path and data_files, and datasets"
+        reason = Reason.PREFLIGHT_FAILED
+    return Failure(reason=reason, message=f"a task's data cannot be had: {error}; {remedy}")
 
 
 def no_logprobs(tasks: list[str]) -> Failure:

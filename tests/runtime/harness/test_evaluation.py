@@ -21,8 +21,8 @@ SPEC = {
 }
 
 
-def evaluate(sidecar: AdapterProcess, spec: dict[str, Any]) -> int:
-    environ = driver_environ(sidecar.artifacts, sidecar.port, spec, MOUNT_DATASETS=str(TASKS))
+def evaluate(sidecar: AdapterProcess, spec: dict[str, Any], tasks: Path = TASKS) -> int:
+    environ = driver_environ(sidecar.artifacts, sidecar.port, spec, MOUNT_DATASETS=str(tasks))
     argv = [sys.executable, "-m", "proctor_harness", "run"]
     return subprocess.run(argv, env=environ, check=False, timeout=600).returncode
 
@@ -63,6 +63,8 @@ def test_the_scores_are_those_of_lm_eval(sidecar: AdapterProcess, model: ModelSe
     progress = sidecar.progress()
     assert progress["done"] == progress["total"] == result.requests == 5 * 3 + 4 + 5
     assert {body["model"] for body in model.seen} == {"m,x=1"}
+    [ahead] = model.probes
+    assert (ahead["model"], ahead["max_tokens"], ahead["echo"]) == ("m,x=1", 1, True)
     assert {headers["authorization"] for headers in model.headers} == {"Bearer sk-secret"}
     sidecar.stop()
     assert sum(line["items"] for line in sidecar.log()) == 24
@@ -109,6 +111,19 @@ def test_an_unknown_task_is_named_with_its_neighbours(
     assert "'sum_mcc'" in failure.message
     assert "sum_mc," in failure.message or "sum_mc?" in failure.message
     assert model.seen == []
+
+
+def test_a_hub_that_does_not_answer_is_told_before_anything_is_asked(
+    sidecar: AdapterProcess, model: ModelServer, tmp_path: Path
+) -> None:
+    task = {"task": "lost", "dataset_path": "acme/none", "output_type": "generate_until"}
+    columns = {"test_split": "test", "doc_to_text": "{{q}}", "doc_to_target": "{{a}}"}
+    (tmp_path / "lost.yaml").write_text(json.dumps(task | columns))
+    assert evaluate(sidecar, SPEC | {"tasks": ["lost"]}, tmp_path) == 75
+    failure = Failure.model_validate_json(termination(sidecar))
+    assert failure.reason == "SourceUnreachable"
+    assert "Couldn't reach 'acme/none' on the Hub" in failure.message
+    assert (failure.requests, model.seen, model.probes) == (0, [], [])
 
 
 def test_a_chat_endpoint_cannot_score_log_probabilities(

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from tests.runtime.harness.model_server import ModelServer
+from tests.runtime.harness.model_server import ModelServer, listening
 from tests.runtime.harness.processes import adapter
 
 CANARY = "sk-canary-4f2a9c1e7b"
@@ -93,3 +97,24 @@ def test_a_broken_configuration_does_not_tell_it(model: ModelServer, tmp_path: P
     assert ended.returncode == 64
     assert b"max_retrys: unknown field; did you mean max_retries" in said
     assert CANARY.encode() not in said
+
+
+def test_a_look_ahead_does_not_tell_it(tmp_path: Path) -> None:
+    async def refuse(request: Request) -> Response:
+        key = request.headers["authorization"]
+        return JSONResponse({"error": {"message": f"wrong key: {key}"}}, 401, {"x-key": key})
+
+    routes = [Route("/{path:path}", refuse, methods=["GET", "POST"])]
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    with (
+        listening(Starlette(routes=routes)) as url,
+        adapter(url, artifacts, API_KEY=CANARY) as process,
+    ):
+        heard = httpx.get(f"{process.url}/target").text
+        asked = {"model": "m", "endpointType": "chat"}
+        said = httpx.post(f"{process.url}/target", json=asked, timeout=30).json()
+        process.stop()
+    assert (said["status"], "wrong key: Bearer [redacted]" in said["words"]) == (401, True)
+    assert CANARY not in heard
+    assert all(CANARY.encode() not in content for content in written(tmp_path).values())
