@@ -158,6 +158,15 @@ def test_deleting_the_deployment_ends_the_job(kubectl: Kubectl, operator: Operat
     assert kubectl.condition(ER, "arithmetic", "Succeeded")["status"] == "Unknown"
 
 
+def test_a_run_may_keep_its_files_in_a_bucket(kubectl: Kubectl, operator: OperatorProcess) -> None:
+    bucket = {"uri": "s3://results/nightly", "secretRef": {"name": "results"}}
+    kubectl.apply(deployment(), run(artifacts={"s3": bucket}))
+    make_ready(kubectl)
+    template = started(kubectl)["spec"]["template"]["spec"]
+    assert {"resume", "keep"} <= {each["name"] for each in template["initContainers"]}
+    kubectl.wait_condition(ER, "arithmetic", "Accepted", "True", "SpecValid")
+
+
 def test_suspend_holds_the_job(kubectl: Kubectl, operator: OperatorProcess) -> None:
     kubectl.apply(deployment(), run())
     make_ready(kubectl)
