@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,11 +100,11 @@ def measured(ended: Evaluated) -> list[Item]:
 def shared(
     python: Path, upstream: Model, folder: Path, spec: Body, again: int = 0, **env: str
 ) -> Evaluated:
-    """Two pods ask, and one scores: what they ask is what the run of before asked.
+    """Two pods ask, and one scores: they ask what the run of before asked, and nothing twice.
 
     The pod that scores asks nothing, but those questions again that the target refused.
     """
-    whole, upstream.seen = upstream.seen, []
+    whole, upstream.seen = questions(upstream.seen), []
     # Only the pod that scores has a judge.
     asking = {name: value for name, value in env.items() if name != "JUDGE_URL"}
     for shard in range(SHARDS):
@@ -114,17 +113,18 @@ def shared(
             ended = evaluate(python, sidecar, spec | {"shards": SHARDS}, **asking, **index)
         assert ended.exit_code == 0, ended.message
         assert len(whole) / SHARDS / 2 < len(upstream.seen) - before < len(whole)
-    asked, upstream.seen = upstream.seen, []
-    assert questions(asked) == questions(whole)
+    assert len(upstream.seen) == len(whole)
+    assert questions(upstream.seen) == whole
+    upstream.seen = []
     with adapter(upstream.url, folder, MODEL_IDENTITY="m", SHARDS=str(SHARDS)) as sidecar:
         ended = evaluate(python, sidecar, spec, **env)
     assert len(upstream.seen) == again
     return ended
 
 
-def questions(asked: list[Body]) -> Counter[str]:
-    """How often each was asked."""
-    return Counter(json.dumps(body, sort_keys=True) for body in asked)
+def questions(asked: list[Body]) -> set[str]:
+    """What was asked, however often."""
+    return {json.dumps(body, sort_keys=True) for body in asked}
 
 
 def lines(path: Path) -> list[Any]:
