@@ -55,7 +55,7 @@ async def run(
     changes = asyncio.Event()
     cluster.watch(lambda _: changes.set())
     async with controlled(cluster):
-        for manifest in [*documents.others, *documents.resources]:
+        for manifest in [*documents.others, *map(unqueued, documents.resources)]:
             await cluster.apply(manifest)
         while True:
             changes.clear()
@@ -64,6 +64,12 @@ async def run(
             if documents.of_kind("EvaluationRun") and all(map(ended, current)):
                 return current
             await changes.wait()
+
+
+def unqueued(manifest: Manifest) -> Manifest:
+    """The resource without a queue: no Kueue is here to start what would wait in one."""
+    spec = {key: value for key, value in manifest["spec"].items() if key != "queueName"}
+    return manifest | {"spec": spec}
 
 
 async def stored(documents: Documents, cluster: LocalCluster) -> list[Manifest]:

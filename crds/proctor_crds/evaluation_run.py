@@ -320,10 +320,9 @@ class EvaluationStatus(Model):
     job: Annotated[str, Field(max_length=63)] | None = None
     """The Job that runs it; named by a hash of its whole pod template."""
     inputs: Annotated[str, Field(max_length=64)] | None = None
-    """Digest of what determines the scores: the evaluation and the target as the spec has them.
-
-    Of an evaluation that failed also of its resources and retry, which may help another attempt.
-    """
+    """Digest of what determines the scores: the evaluation and the target as the spec has them."""
+    attempt: Annotated[str, Field(max_length=64)] | None = None
+    """Of an evaluation that failed: digest of resources and retry, which may help another try."""
     provenance: Provenance | None = None
     """What the scores were computed from, as the target told it while the Job ran."""
     progress: Progress = Progress()

@@ -199,9 +199,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.OUT_OF_MEMORY: Explanation(
         "The kernel killed a container's process for its memory.",
-        "The container needs more than its `resources.limits.memory`.",
-        "Raise it: of a harness `evaluations[].resources`, of a server `spec.pod`. A run goes on"
-        " where it was.",
+        "The container needs more than its `resources.limits.memory`, than a LimitRange allows, or"
+        " than its node has.",
+        "Raise requests and limits: of a harness by `evaluations[].resources`, of a server by"
+        " `spec.pod`; of another container see the LimitRange and the node. A run goes on where it"
+        " was.",
     ),
     Reason.RUNTIME_CRASHED: Explanation(
         "The server ended without saying why in a known way.",

@@ -58,18 +58,22 @@ def inputs(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
 
 
 def attempt(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
-    """The same, and what may decide whether it comes to scores: another digest, another attempt.
-
-    Where neither resources nor retry is set it is `inputs`.
-    """
-    retry = run.retry.model_dump(exclude_defaults=True)
-    chances = [evaluation.resources.model_dump() if evaluation.resources else {}, retry]
-    return digest([inputs(run, evaluation), chances]) if any(chances) else inputs(run, evaluation)
+    """Stands for what else decides whether it comes to scores: another digest, another attempt."""
+    resources = evaluation.resources.model_dump() if evaluation.resources else None
+    return digest([resources, run.retry.model_dump(exclude_defaults=True)])
 
 
-def stands_for(run: EvaluationRunSpec, evaluation: Evaluation, stored: Manifest) -> str:
-    """The digest that `stored` keeps as its `inputs`: scores stand, a failure may be mended."""
-    return (attempt if "failure" in stored else inputs)(run, evaluation)
+def digests(run: EvaluationRunSpec, evaluation: Evaluation, stored: Manifest) -> Manifest:
+    """What `stored` is kept with: scores stand, a failure may be mended by another attempt."""
+    found = {"inputs": inputs(run, evaluation)}
+    return found | ({"attempt": attempt(run, evaluation)} if "failure" in stored else {})
+
+
+def stands(run: EvaluationRunSpec, evaluation: Evaluation, stored: Manifest) -> bool:
+    """Whether `stored` is of what the spec asks; an earlier version kept no `attempt`."""
+    wanted = digests(run, evaluation, stored)
+    tried = wanted.get("attempt")
+    return stored.get("inputs") == wanted["inputs"] and stored.get("attempt", tried) == tried
 
 
 def evaluated(

@@ -69,8 +69,9 @@ def from_termination(pod: str, container: str, ended: Manifest) -> Trouble:
     failure = parsed_failure(ended.get("message", ""))
     reason = known_reason(failure.reason) if failure else Reason.RUNTIME_CRASHED
     if ended.get("reason") == OOM_KILLED and reason in CRASHES:
-        words = f"killed for its memory ({OOM_KILLED}); raise its resources.limits.memory"
-        return Trouble(Reason.OUT_OF_MEMORY, f"pod {pod}, container {container}: {words}")
+        words = f"pod {pod}, container {container}: killed for its memory ({OOM_KILLED}):"
+        words += " raise its resources.limits.memory, or give its node more"
+        return Trouble(Reason.OUT_OF_MEMORY, words, failure.requests if failure else None)
     if failure:
         return Trouble(reason, failure.message, failure.requests)
     words = ended.get("message", "").strip() or "no termination message"

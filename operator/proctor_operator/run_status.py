@@ -40,38 +40,44 @@ def running(  # noqa: PLR0913  what there is, each by its name
     if not jobs:
         words = f"No Job yet: {target.condition.message}"
         return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
-    held = without_quota(owner, jobs) or starting_trouble(pods) or disrupted(owner, pods)
+    held = without_quota(jobs) or starting_trouble(pods) or disrupted(owner, pods)
     if held:
         return Condition(ConditionType.RUNNING, FALSE, held.reason, held.message)
     words = ", ".join(job["metadata"]["name"] for job in jobs if not queueing.waits(job))
     return Condition(ConditionType.RUNNING, TRUE, Reason.JOBS_RUNNING, f"Jobs: {words}")
 
 
-def without_quota(owner: Run, jobs: Sequence[Manifest]) -> Trouble | None:
+def without_quota(jobs: Sequence[Manifest]) -> Trouble | None:
     """That Kueue holds every Job."""
     if not all(map(queueing.waits, jobs)):
         return None
     words = ", ".join(job["metadata"]["name"] for job in jobs)
-    queue = f"LocalQueue {owner.spec.queue_name}"
-    return Trouble(Reason.WAITING_FOR_QUOTA, f"Jobs wait for quota of {queue}: {words}")
+    queues = ", ".join(sorted({str(queueing.queue(job)) for job in jobs}))
+    return Trouble(Reason.WAITING_FOR_QUOTA, f"Jobs wait for quota of LocalQueue {queues}: {words}")
 
 
 def disrupted(owner: Run, pods: Sequence[Manifest]) -> Trouble | None:
     """That the last pod was taken away and none runs in its place yet.
 
     The pod itself is soon gone, and the Job waits longer each time before it makes another: until
-    then what was told last still holds.
+    then what was told last still holds, whatever pods of before are left.
     """
     if any(map(is_running, pods)):
         return None
+    told = (c for c in owner.status.get("conditions", []) if c["reason"] == Reason.DISRUPTED)
+    before: Manifest | None = next(told, None)
     for pod in newest_first(pods):
         if why := disruption(pod):
             return Trouble(Reason.DISRUPTED, f"pod {pod['metadata']['name']}: {why}")
-    told = (c for c in owner.status.get("conditions", []) if c["type"] == ConditionType.RUNNING)
-    before: Manifest = next(told, {})
-    if pods or before.get("reason") != Reason.DISRUPTED:
-        return None
-    return Trouble(Reason.DISRUPTED, before["message"])
+        later = not before or created(pod) >= before["lastTransitionTime"]
+        if later and phase(pod) != "Succeeded":
+            return None
+    return Trouble(Reason.DISRUPTED, before["message"]) if before else None
+
+
+def created(pod: Manifest) -> str:
+    """When the pod was made, as the apiserver writes it."""
+    return str(pod["metadata"].get("creationTimestamp", ""))
 
 
 def starting_trouble(pods: Sequence[Manifest]) -> Trouble | None:

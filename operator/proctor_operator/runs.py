@@ -14,12 +14,13 @@ from proctor_operator.cluster import Cluster, Manifest, Ref
 from proctor_operator.evaluations import (
     Evaluated,
     asked_share,
+    digests,
     evaluated,
     further,
     has_condition,
     has_ended,
     is_running,
-    stands_for,
+    stands,
     together,
 )
 from proctor_operator.metadata import ending, owned
@@ -109,7 +110,7 @@ def may_start(owner: Run, evaluation: Evaluation, observed: Observed) -> bool:
 
 def may_stay(owner: Run, found: Manifest) -> bool:
     """Whether a Job that exists is still wanted."""
-    return not (owner.spec.suspend and owner.spec.queue_name) or has_ended(found)
+    return not (owner.spec.suspend and queueing.is_queued(found)) or has_ended(found)
 
 
 def left(owner: Run, observed: Observed) -> str | None:
@@ -176,8 +177,8 @@ def finished_before(owner: Run, evaluation: Evaluation) -> Manifest | None:
     not outlive a change of the resources or the retries that it may have come from.
     """
     before = stored_before(owner, evaluation)
-    same = before.get("inputs") == stands_for(owner.spec, evaluation, before)
-    return before if same and "completionTime" in before else None
+    ended = "completionTime" in before
+    return before if ended and stands(owner.spec, evaluation, before) else None
 
 
 def judge(
@@ -222,15 +223,17 @@ def judge_one(
     names = [job["metadata"]["name"] for job in wanted]
     pods = [p for p in observed.pods if found and belongs(p, found)]
     before = stored_before(owner, evaluation)
-    last = before if found and before.get("job") in names else {}
+    # Also of a Job that is not there for now: a suspended run's leaves its queue.
+    last = before if before.get("job") in names else {}
     # The first Job asks; one that scores after it goes through all that was answered again.
     seen = next(filter(None, map(observed.progress.get, names)), last.get("progress"))
     if owner.spec.artifacts:
         seen = further(seen, last.get("progress"))
-    told = evaluated(evaluation.name, found, pods, seen, now).stored
-    told |= {"inputs": stands_for(owner.spec, evaluation, told)}
+    told = {"job": last.get("job")} | evaluated(evaluation.name, found, pods, seen, now).stored
+    told |= digests(owner.spec, evaluation, told)
     origin = provenance(found, observed.target, last.get("provenance", {}))
-    return Evaluated(told | ({"provenance": origin} if origin else {}))
+    told |= {"provenance": origin or None}
+    return Evaluated({key: value for key, value in told.items() if value is not None})
 
 
 def provenance(found: Manifest | None, target: ObservedTarget, before: Manifest) -> Manifest:

@@ -82,6 +82,7 @@ QUIET = {
     Reason.DEPLOYMENT_NOT_READY,
     Reason.WAITING_FOR_TARGET,
     Reason.WAITING_FOR_POD,
+    Reason.WAITING_FOR_QUOTA,
     Reason.SUSPENDED,
     Reason.JOBS_RUNNING,
     Reason.FINISHED,

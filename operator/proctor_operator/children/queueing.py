@@ -23,12 +23,13 @@ def suspended_first(run: EvaluationRunSpec) -> bool:
 def yielded(job: Manifest, found: Manifest | None) -> Manifest:
     """`job` as it may be applied over `found`: without `spec.suspend` where Kueue started it.
 
-    While it is suspended the field stays as it was made: left out, it would fall back to false.
+    While it is suspended the field stays true: left out, it would fall back to false. Kueue also
+    queues Jobs of itself, in a namespace whose LocalQueue is called `default`.
     """
-    if found is None or not is_queued(job) or found["spec"].get("suspend"):
+    if found is None or not (is_queued(job) or is_queued(found)):
         return job
     spec = {key: value for key, value in job["spec"].items() if key != "suspend"}
-    return job | {"spec": spec}
+    return job | {"spec": spec | ({"suspend": True} if found["spec"].get("suspend") else {})}
 
 
 def waits(job: Manifest) -> bool:
@@ -38,4 +39,10 @@ def waits(job: Manifest) -> bool:
 
 def is_queued(job: Manifest) -> bool:
     """Whether the Job is in a queue."""
-    return QUEUE_LABEL in job["metadata"].get("labels", {})
+    return queue(job) is not None
+
+
+def queue(job: Manifest) -> str | None:
+    """The LocalQueue that the Job is in."""
+    found: str | None = job["metadata"].get("labels", {}).get(QUEUE_LABEL)
+    return found

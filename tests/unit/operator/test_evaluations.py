@@ -8,7 +8,7 @@ from proctor_crds.evaluation_run import EvaluationStatus
 from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import EXIT_REJECTED, Failure, RunResult, Unscored
 from proctor_operator.cluster import Manifest
-from proctor_operator.evaluations import evaluated, inputs, is_running, stands_for
+from proctor_operator.evaluations import digests, evaluated, inputs, is_running, stands
 from tests.builders import (
     EVALUATION,
     NOW,
@@ -176,8 +176,16 @@ def test_resources_and_retries_are_of_an_attempt_and_not_of_the_scores() -> None
     larger = [EVALUATION | {"resources": {"limits": {"memory": "2Gi"}}}]
     runs = [make_run(), make_run(evaluations=larger), make_run(retry={"limit": 5})]
     evaluations = [(run.spec, run.spec.evaluations[0]) for run in runs]
-    assert len({stands_for(*e, {}) for e in evaluations}) == 1
-    assert len({stands_for(*e, {"failure": {"reason": "OutOfMemory"}}) for e in evaluations}) == 3
+    for result, other in ({"results": []}, True), ({"failure": {"reason": "OutOfMemory"}}, False):
+        stored = result | digests(*evaluations[0], result)
+        assert [stands(*each, stored) for each in evaluations] == [True, other, other]
+
+
+def test_a_failure_that_the_version_before_noted_stands() -> None:
+    run = make_run(evaluations=[EVALUATION | {"resources": {}}], retry={"limit": 5})
+    each = run.spec, run.spec.evaluations[0]
+    assert stands(*each, {"failure": {}, "inputs": inputs(*each)})
+    assert not stands(*each, {"failure": {}, "inputs": "others"})
 
 
 def test_a_job_whose_pod_never_started_gives_the_pod_s_trouble() -> None:

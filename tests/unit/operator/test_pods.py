@@ -62,8 +62,8 @@ CASES: dict[str, tuple[dict[str, Any], Reason, str]] = {
         {"containers": [ended("server", 137, reason="OOMKilled")]},
         Reason.OUT_OF_MEMORY,
         (
-            "pod p, container server: killed for its memory (OOMKilled);"
-            " raise its resources.limits.memory"
+            "pod p, container server: killed for its memory (OOMKilled):"
+            " raise its resources.limits.memory, or give its node more"
         ),
     ),
     "words of another kind": (

@@ -9,8 +9,9 @@ import pytest
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult
 from proctor_operator.children.evaluation_job import Run, Upstream
+from proctor_operator.children.queueing import QUEUE_LABEL
 from proctor_operator.cluster import Manifest, Ref
-from proctor_operator.evaluations import Evaluated, inputs, together
+from proctor_operator.evaluations import Evaluated, attempt, inputs, together
 from proctor_operator.run_status import headline, progress
 from proctor_operator.runs import (
     Observed,
@@ -185,6 +186,20 @@ class TestDesire:
             (left,) = desire(run, observed([admitted]), SETTINGS).apply
             assert "suspend" not in left["spec"]
 
+    def test_so_is_one_that_kueue_queued_of_itself(self) -> None:
+        run, held = make_run(), make_run(suspend=True)
+        for suspended in (True, False):
+            [job] = jobs(run)
+            job["metadata"]["labels"][QUEUE_LABEL] = "default"
+            job["spec"] |= {"suspend": suspended}
+            seen = observed([job])
+            [applied_job] = desire(run, seen, SETTINGS).apply
+            assert applied_job["spec"].get("suspend", False) is suspended
+            assert ("suspend" in applied_job["spec"]) is suspended
+            assert desire(held, seen, SETTINGS).apply == []
+        job["spec"]["suspend"] = True
+        assert "LocalQueue default" in condition(run, seen, "Running").message
+
     def test_a_suspended_run_leaves_its_queue(self) -> None:
         run = make_run(queueName="team", suspend=True)
         wanted = desire(run, observed(jobs(run)), SETTINGS)
@@ -201,7 +216,9 @@ class TestDesire:
     )
     def test_what_may_help_a_failed_evaluation_tries_it_again(self, change: Manifest) -> None:
         told = {"reason": "OutOfMemory", "message": "m"}
-        ends = [finished(make_run(), failure=told)]
+        before = make_run()
+        tried = attempt(before.spec, before.spec.evaluations[0])
+        ends = [finished(before, failure=told, attempt=tried)]
         assert applied(make_run(status={"evaluations": ends}), observed()) == []
         run = make_run(status={"evaluations": ends}, **change)
         assert applied(run, observed(jobs(make_run(), **FAILED))) == [job_name(run)]
@@ -340,8 +357,17 @@ class TestConditions:
         found = condition(run, observed(jobs(run), [taken]), "Running")
         assert (found.status, found.reason) == ("False", "Disrupted")
         assert found.message == "pod old: EvictionByEvictionAPI"
-        told = make_run(status={"conditions": [asdict(found)]})
-        assert condition(told, observed(jobs(run)), "Running") == found
+        since = {"lastTransitionTime": "2026-01-02T03:04:00Z"}
+        told = make_run(status={"conditions": [asdict(found) | since]})
+        crashed = make_pod(phase="Failed", **of_run)
+        earlier = make_pod(phase="Failed", creationTimestamp="2026-01-02T03:03:00Z", **of_run)
+        share = make_pod(phase="Succeeded", **of_run)
+        for pods in ([], [earlier], [share], [share, earlier]):
+            assert condition(told, observed(jobs(run), pods), "Running") == found
+        assert condition(told, observed(jobs(run), [crashed, earlier]), "Running").status == "True"
+        evicted = make_pod("evicted", phase="Failed", conditions=[why], creationTimestamp="2025")
+        evicted["metadata"]["ownerReferences"] = crashed["metadata"]["ownerReferences"]
+        assert condition(run, observed(jobs(run), [evicted, crashed]), "Running").status == "True"
         next_pod = make_pod(phase="Pending", **of_run)
         assert condition(told, observed(jobs(run), [next_pod]), "Running").status == "True"
         found = condition(run, observed(jobs(run), [taken, make_pod(**of_run)]), "Running")
@@ -536,6 +562,15 @@ class TestStatus:
         run = make_run(status={"lastProgressTime": STAMP})
         assert may_ask(run, SETTINGS, NOW + timedelta(seconds=seconds)) is may
         assert may_ask(make_run(), SETTINGS, NOW)
+
+    def test_a_suspended_run_that_left_its_queue_keeps_its_progress(self) -> None:
+        run = make_run(queueName="team")
+        told = {"job": job_name(run), "progress": {"done": 7, "total": 9}, "provenance": PROVENANCE}
+        status = {"evaluations": [{"name": "sums", "inputs": inputs_of(run), **told}]}
+        [kept] = status_of(make_run(queueName="team", suspend=True, status=status), observed())[
+            "evaluations"
+        ]
+        assert kept == {"name": "sums", "inputs": inputs_of(run), **told}
 
     def test_progress_of_another_job_is_forgotten(self) -> None:
         other = {"name": "sums", "job": "other", "progress": {"done": 7}}
