@@ -12,6 +12,11 @@ SHOWN = 10
 """Names of models in a message."""
 
 
+UNKNOWN = re.compile(
+    r"not found|not exist|no such|no model|unknown|not available|not served|invalid model",
+    re.IGNORECASE,
+)
+SHORT = re.compile(r"max_(completion_|output_)?tokens")
 REFUSALS = (400, 404, 422, 501)
 """Statuses by which servers say that they cannot do what is asked."""
 
@@ -73,14 +78,21 @@ def _served(run: RunSpec, seen: TargetSeen | None, probed: Probed) -> Iterator[s
     # An alias need not be listed, and a list may have further pages: what counts is the answer.
     if not seen or not _unlisted(run, seen) or probed.status not in REFUSALS:
         return
-    named = re.search(rf"(?<![\w-]){re.escape(run.model)}(?![\w-])", probed.words)
-    if probed.status == 404 or named or "model_not_found" in probed.words:
+    missing = _named(run.model).search(probed.words) and UNKNOWN.search(probed.words)
+    if probed.status == 404 or missing or "model_not_found" in probed.words:
         served = ", ".join(seen.models[:SHOWN]) + (", ..." if seen.models[SHOWN:] else "")
         yield f"the target serves no model {run.model!r}: choose one of {served}"
 
 
+def _named(model: str) -> re.Pattern[str]:
+    """The model's name, and not one of which it is a part."""
+    return re.compile(rf"(?<![\w-]){re.escape(model)}(?![\w-])")
+
+
 def _able(asked: Wanted, probed: Probed) -> Iterator[str]:
-    refused = probed.words.lower() if probed.status in REFUSALS else ""
+    # A model may be called after tools, and a server may want more than one token.
+    words = _named(asked.model).sub("", probed.words).lower()
+    refused = words if probed.status in REFUSALS and not SHORT.search(words) else ""
     said = f"(HTTP {probed.status}: {probed.words})" if refused else "(its answer has none)"
     unscored = probed.status == 200 and not probed.logprobs
     if asked.logprobs and (unscored or "logprob" in refused or "echo" in refused):

@@ -3,11 +3,11 @@
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure, RunResult
@@ -38,6 +38,7 @@ from proctor_harness.items import write as write_items
 from proctor_harness.repeats import merged
 
 RESULTS_FILE = "results.json"
+T = TypeVar("T")
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
@@ -139,7 +140,7 @@ def _ask(environment: Environment, harness: Harness, before: Sequence[Snapshot])
     for argv in harness.commands(run, workspace):
         _judge(environment, before, _child(environment, argv))
     result = _scores(environment, harness)
-    items = item_readers.read(run.harness, workspace.output_dir)
+    items = _read(lambda: item_readers.read(run.harness, workspace.output_dir))
     return Asked(result, [item.model_copy(update={"repeat": run.repeat}) for item in items])
 
 
@@ -214,10 +215,7 @@ def _settled(environment: Environment, before: Sequence[Snapshot]) -> Snapshot:
 
 
 def _scores(environment: Environment, harness: Harness) -> RunResult:
-    try:
-        result = harness.parse(environment.run, environment.workspace.output_dir)
-    except NoReportError as error:
-        raise RunError(Reason.HARNESS_FAILED, str(error)) from error
+    result = _read(lambda: harness.parse(environment.run, environment.workspace.output_dir))
     asked = [part for part in result.unscored if part.task in environment.run.tasks]
     if asked:
         words = "; ".join(f"{part.task}: {part.why}" for part in asked)
@@ -225,6 +223,17 @@ def _scores(environment: Environment, harness: Harness) -> RunResult:
     if not result.results:
         raise RunError(Reason.UNSCORED, "the harness's report holds no score of any sample")
     return result
+
+
+def _read(reading: Callable[[], T]) -> T:
+    """Read what the harness left, which is whatever a package and a model made it."""
+    try:
+        return reading()
+    except NoReportError as error:
+        raise RunError(Reason.HARNESS_FAILED, str(error)) from error
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        words = f"the harness's report cannot be read: {type(error).__name__}: {error}"
+        raise RunError(Reason.HARNESS_FAILED, words) from error
 
 
 def _child(environment: Environment, argv: list[str]) -> Ended:

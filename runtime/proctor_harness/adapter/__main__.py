@@ -56,7 +56,14 @@ async def running(given: Settings, environ: Mapping[str, str]) -> AsyncIterator[
     item_log = ItemLog(disk.journal(given.artifacts / ITEM_LOG_FILE), given.session)
     disk.start()
     try:
-        yield Adapter(interceptors, upstream, item_log, site.finish, key=to.api_key)
+        yield Adapter(
+            interceptors,
+            upstream,
+            item_log,
+            site.finish,
+            key=to.api_key,
+            rewrites=chain.rewrites(links),
+        )
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS):

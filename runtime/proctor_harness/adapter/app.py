@@ -19,7 +19,7 @@ from proctor_harness.adapter.messages import (
     error_response,
 )
 from proctor_harness.adapter.metrics import Metrics
-from proctor_harness.adapter.probe import Wanted, probe
+from proctor_harness.adapter.probe import Probed, Wanted, probe
 from proctor_harness.adapter.progress import Announcement, Progress
 from proctor_harness.adapter.redact import Redaction, is_secret
 from proctor_harness.adapter.traffic import Observer
@@ -31,7 +31,7 @@ SESSION = re.compile(r"/s/([0-9a-f]+)(/.*)")
 class Adapter:
     """Answers every request of the harness."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its parts, each by its name
         self,
         interceptors: Sequence[Interceptor],
         upstream: Endpoint,
@@ -39,6 +39,7 @@ class Adapter:
         finish: Callable[[], Awaitable[None]],
         *,
         key: str | None = None,
+        rewrites: bool = False,
     ) -> None:
         self._progress = Progress()
         self._metrics = Metrics()
@@ -49,6 +50,7 @@ class Adapter:
         blotted = [Redaction(key)] if key and is_secret(key) else []
         self._direct = compose(blotted, upstream)
         self._keyed = bool(key)
+        self._rewrites = rewrites
         self._pages: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._healthz,
             ("GET", "/progress"): self._show_progress,
@@ -88,7 +90,8 @@ class Adapter:
             wanted = Wanted.model_validate_json(request.body.raw)
         except ValidationError as error:
             return error_response(HTTPStatus.BAD_REQUEST, "invalid_request_error", str(error))
-        probed = await probe(self._direct, wanted)
+        # What an interceptor makes of a question may be what the target needs.
+        probed = Probed(status=0) if self._rewrites else await probe(self._direct, wanted)
         return _page("application/json", probed.model_dump_json(by_alias=True).encode())
 
     async def _show_metrics(self, _: Request) -> Response:

@@ -50,6 +50,16 @@ UNSEEN = {
     "nvcf_request": ("status_url",),
 }
 """Fields that change a request where ``caching`` does not look: outside its body."""
+REWRITING = {
+    "consolidate_system",
+    "drop_params",
+    "modify_tools",
+    "nvcf",
+    "nvcf_request",
+    "payload_modifier",
+    "system_message",
+}
+"""Interceptors after which the target is asked otherwise than the harness asks."""
 HOOKS = {"post_eval_report": post_eval_report}
 
 
@@ -100,6 +110,11 @@ def unseen(chain: Sequence[Link]) -> list[Any]:
         elif one.name not in INTERCEPTORS:
             found.append([one.name, fields])
     return found
+
+
+def rewrites(chain: Sequence[Link]) -> bool:
+    """Whether the target is asked otherwise than the harness asks, as far as anybody knows."""
+    return any(one.name in REWRITING or one.name not in INTERCEPTORS for one in chain)
 
 
 def build(config: AdapterConfig, chain: Sequence[Link], site: Site) -> list[Interceptor]:

@@ -13,7 +13,7 @@ from proctor_harness.adapter.openai import choices
 
 AGENT = "proctor-preflight"
 """By which a server's log tells it from the evaluation's questions."""
-WORDS = "Hello there"
+WORDS = "The quick brown fox jumps over the lazy dog."
 SAID = 400
 """Characters of a refusal that are told."""
 
@@ -33,7 +33,7 @@ class Probed(Model):
     """What came of the question."""
 
     status: int
-    """HTTP status; 502 or 504 where there was no answer."""
+    """HTTP status; 502 or 504 where there was no answer, 0 where nothing was asked."""
     words: str = ""
     """The beginning of the body of a refusal."""
     logprobs: bool = False

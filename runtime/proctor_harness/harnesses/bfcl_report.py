@@ -1,6 +1,5 @@
 """bfcl's score and result files: one JSON object a line, one file a category."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from proctor_crds.results import ResultRecord
+from proctor_harness.harnesses import json_lines
 from proctor_harness.harnesses.records import Samples, proportion
 from proctor_harness.items import Item
 
@@ -59,7 +59,7 @@ def items(output_dir: Path) -> list[Item]:
 
 
 def _items(path: Path) -> Iterator[Item]:
-    _, *wrong = _lines(path)
+    _, *wrong = json_lines.read(path)
     errors = {line["id"]: line.get("error_type") for line in wrong}
     for line in _results(path):
         error = _unanswered(line)
@@ -75,7 +75,7 @@ def _items(path: Path) -> Iterator[Item]:
 
 
 def _score(path: Path) -> CategoryScore:
-    head, *_ = _lines(path)
+    head, *_ = json_lines.read(path)
     judged = list(_items(path))
     return CategoryScore(
         category=_category(path),
@@ -94,12 +94,8 @@ def _category(score: Path) -> str:
 
 def _results(score: Path) -> Iterator[dict[str, Any]]:
     folder = score.parents[2] / "result" / score.parent.name
-    return _lines(folder / score.name.replace("_score", "_result"))
+    return json_lines.read(folder / score.name.replace("_score", "_result"))
 
 
 def _unanswered(line: dict[str, Any]) -> bool:
     return str(line["result"]).startswith(NO_ANSWER)
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    return map(json.loads, path.read_text(encoding="utf-8").splitlines())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from proctor_crds.results import ResultRecord
+from proctor_harness.harnesses import json_lines
 from proctor_harness.harnesses.bigcode_guarded import REFERENCES_FILE
 from proctor_harness.harnesses.bigcode_sandboxed import VERDICTS_FILE
 from proctor_harness.harnesses.means import pass_at, spread
@@ -75,7 +76,7 @@ def _passes(
 
 def _verdicts(task: str, folder: Path) -> Iterator[Item]:
     """Of each program whether it passed; they were executed in any order."""
-    lines = map(json.loads, (folder / VERDICTS_FILE).read_text(encoding="utf-8").splitlines())
+    lines = json_lines.read(folder / VERDICTS_FILE)
     for line in sorted(lines, key=lambda line: (line["task_id"], line["completion_id"])):
         yield Item(
             task=task,

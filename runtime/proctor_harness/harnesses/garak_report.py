@@ -1,6 +1,5 @@
 """garak's ``.report.jsonl``: attempts, and for each probe and detector an `eval`."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 
 from proctor_crds import catalogue
 from proctor_crds.results import ResultRecord
+from proctor_harness.harnesses import json_lines
 from proctor_harness.harnesses.records import clustered
 from proctor_harness.items import Item, named_by
 
@@ -37,7 +37,7 @@ def read(task: str, report: Path) -> Scan:
     """One record for each probe and detector that judged at least one answer."""
     if not report.exists():
         return Scan(unscored={task: "garak left no report"})
-    entries = list(_entries(report))
+    entries = list(json_lines.read(report))
     judged = _judged(_items(entries))
     rows = [entry for entry in entries if entry["entry_type"] == "eval"]
     scan = Scan()
@@ -67,11 +67,7 @@ def _why(probe: str, rows: list[dict[str, Any]]) -> str:
 def items(output_dir: Path) -> list[Item]:
     """Every answer that a detector judged; the answers to one prompt are a group."""
     reports = sorted(output_dir.glob(f"*{SUFFIX}"))
-    return [item for report in reports for item in _items(_entries(report))]
-
-
-def _entries(report: Path) -> Iterator[dict[str, Any]]:
-    return map(json.loads, report.read_text(encoding="utf-8").splitlines())
+    return [item for report in reports for item in _items(json_lines.read(report))]
 
 
 def _items(entries: Iterable[dict[str, Any]]) -> Iterator[Item]:

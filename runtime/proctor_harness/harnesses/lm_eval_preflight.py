@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from huggingface_hub.errors import LocalEntryNotFoundError
 from lm_eval.tasks import TaskManager
 
 from proctor_crds.reasons import Reason
@@ -88,7 +89,8 @@ def unknown_tasks(unknown: dict[str, list[str]]) -> Failure:
 
 def no_data(error: ConnectionError | FileNotFoundError) -> Failure:
     """Say that a task's data cannot be had: for now, or at all."""
-    if isinstance(error, ConnectionError):
+    # `datasets` takes a file that the hub did not give for one that is not there.
+    if isinstance(error, ConnectionError) or isinstance(error.__cause__, LocalEntryNotFoundError):
         remedy = "mend the way to the hub, or name a mirror in datasets.hub.endpoint"
         reason = Reason.SOURCE_UNREACHABLE
     else:

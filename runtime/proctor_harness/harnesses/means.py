@@ -1,7 +1,7 @@
 """The uncertainty of a mean of samples, by what the samples are."""
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import comb, isfinite, sqrt
 from statistics import NormalDist, stdev
 from typing import Any
 
@@ -27,7 +27,8 @@ def interval(values: Sequence[float]) -> Interval | None:
     varies = min(values) < max(values)
     if set(values) <= {0.0, 1.0} or (not varies and 0 <= values[0] <= 1):
         return wilson(total, n)
-    return bootstrapped(values) if varies else None
+    found = bootstrapped(values) if varies else None
+    return found if found and all(map(isfinite, found)) else None
 
 
 def spread(values: Sequence[float]) -> dict[str, str | None]:
@@ -43,8 +44,8 @@ def pass_at(k: int, n: int, right: int) -> float:
     return 1.0 - comb(n - right, k) / comb(n, k)
 
 
-def bootstrapped(values: Sequence[float]) -> Interval:
-    """Of the mean, by resampling; the values are not all the same.
+def bootstrapped(values: Sequence[float]) -> Interval | None:
+    """Of the mean, by resampling; None where the values, not all the same, are too far apart.
 
     With numpy alone, which every harness brings along, and scipy not.
     """
@@ -65,6 +66,8 @@ def bootstrapped(values: Sequence[float]) -> Interval:
     levels = [
         normal.cdf(bias + (bias + end) / (1 - acceleration * (bias + end))) for end in (-z, z)
     ]
+    if not all(map(isfinite, levels)):
+        return None
     low, high = np.quantile(means, levels)
     return float(low), float(high)
 

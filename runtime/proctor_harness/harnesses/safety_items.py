@@ -11,8 +11,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
+from proctor_harness.harnesses import json_lines
 from proctor_harness.harnesses.safety_report import COMPLIANT, DECIDED, PERCENT
 from proctor_harness.items import Item, named_by
 
@@ -61,7 +61,9 @@ def _judged(task: str, verdicts: Iterable[tuple[int, str, bool]]) -> Iterator[It
 def _verdicts(folder: Path) -> Iterator[tuple[int, str, bool]]:
     """Of each question its number, the verdict, and whether there was no answer to it."""
     rows = list(table(folder / "output.csv"))
-    told = iter(_lines(folder / "report.json")) if (folder / "report.json").exists() else None
+    told = (
+        iter(json_lines.read(folder / "report.json")) if (folder / "report.json").exists() else None
+    )
     for number, row in enumerate(rows):
         empty = not row["model_output"].strip()
         if told is None:
@@ -91,7 +93,7 @@ def _reasoned(folder: Path) -> Iterator[Item]:
 def _compliance(folder: Path) -> Iterator[Item]:
     """In percent, as the score."""
     seen: Counter[str] = Counter()
-    for line in _lines(folder / "compliance_result.jsonl"):
+    for line in json_lines.read(folder / "compliance_result.jsonl"):
         asked = json.loads(line["prompt"].rpartition(PAIR)[2])["prompt"]
         name = named_by(asked)
         seen[name] += 1
@@ -110,7 +112,3 @@ def table(path: Path) -> Iterator[Row]:
     csv.field_size_limit(sys.maxsize)  # an answer may be long
     with path.open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    return map(json.loads, path.read_text(encoding="utf-8").splitlines())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from proctor_crds.results import ResultRecord
+from proctor_harness.harnesses import json_lines
 from proctor_harness.harnesses.records import Samples, proportion, uncertainty
 
 DECIDED = ("safe", "unsafe")
@@ -60,5 +61,5 @@ def _compliance(folder: Path, metrics: dict[str, Any]) -> ResultRecord | str:
 
 
 def _verdicts(path: Path) -> Iterator[str | None]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield json.loads(line)["compliance_evaluation"].get("overall_compliance")
+    for line in json_lines.read(path):
+        yield line["compliance_evaluation"].get("overall_compliance")

@@ -1,5 +1,6 @@
 """A folder, kept in a bucket as it is: what changed is uploaded, what is gone is deleted."""
 
+import errno
 import os
 import stat
 import threading
@@ -11,6 +12,8 @@ from typing import IO
 from proctor_runtime.artifacts.bucket import Bucket
 from proctor_runtime.artifacts.resume import stored_time
 
+GONE = (errno.ENOENT, errno.ELOOP)
+"""Of a file that was deleted meanwhile, and of a link."""
 Version = tuple[int, int]
 """A file's size in bytes, and when it was written, in nanoseconds."""
 
@@ -32,7 +35,10 @@ class Mirror:
         self._folder = folder
         self._lock = threading.Lock()
         self._stored: dict[str, Version] = {
-            path: (each.size, stored_time(each)) for path, each in bucket.listed().items()
+            path: (each.size, stored_time(each))
+            for path, each in bucket.listed().items()
+            # What came after `resume` is another pod's.
+            if (folder / path).is_file()
         }
 
     def store(self) -> None:
@@ -60,8 +66,10 @@ def opened(folder: Path) -> Iterator[Open]:
             try:
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
                 opened_file = os.open(name, flags, dir_fd=handle)
-            except OSError:  # a link, or gone meanwhile
-                continue
+            except OSError as error:
+                if error.errno in GONE:
+                    continue
+                raise
             with os.fdopen(opened_file, "rb") as file:
                 about = os.fstat(opened_file)
                 if stat.S_ISREG(about.st_mode):

@@ -1,5 +1,6 @@
 """Artifacts in a bucket, against moto's server: the pod's two containers as processes."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import httpx
@@ -107,6 +109,28 @@ def test_no_link_leads_out_of_the_folder(bucket: Bucket, client: Any, tmp_path: 
     os.mkfifo(folder / "pipe")
     Mirror(bucket, folder).store()
     assert contents(client) == {"kept": b"k"}
+
+
+def test_what_cannot_be_read_is_not_taken_for_gone(
+    bucket: Bucket, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, answers="one")
+    mirror = Mirror(bucket, tmp_path)
+    mirror.store()
+    monkeypatch.setattr(os, "open", Mock(side_effect=OSError(errno.EMFILE, "too many")))
+    with pytest.raises(OSError, match="too many"):
+        mirror.store()
+    monkeypatch.undo()
+    assert contents(client) == {"answers": b"one"}
+
+
+def test_what_another_pod_stored_meanwhile_stays(
+    bucket: Bucket, client: Any, tmp_path: Path
+) -> None:
+    client.put_object(Bucket="kept", Key="runs/r/others", Body=b"o")
+    write(tmp_path, own="s")
+    Mirror(bucket, tmp_path).store()
+    assert contents(client) == {"others": b"o", "own": b"s"}
 
 
 class Command:

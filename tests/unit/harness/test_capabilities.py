@@ -54,6 +54,7 @@ def test_what_does_not_fail_for_certain_is_no_finding(seen: TargetSeen | None) -
         (Probed(status=200), None),
         (Probed(status=502), None),
         (Probed(status=400, words="max_tokens is too old"), None),
+        (Probed(status=400, words="bad request. Received Model Group=m"), None),
         (None, None),
     ],
 )
@@ -83,6 +84,21 @@ CAPABLE = {
         Probed(status=503, words="no tools, no chat template"),
     ),
     "another refusal": (CHAT, PreflightReport(tools=True), Probed(status=400, words="max_tokens?")),
+    "a server that wants more than a token": (
+        CHAT,
+        PreflightReport(tools=True),
+        Probed(status=400, words="max_output_tokens must be at least 16 with tools"),
+    ),
+    "a model called after tools": (
+        CHAT.model_copy(update={"model": "watt-tool-8B"}),
+        PreflightReport(tools=True),
+        Probed(status=400, words="watt-tool-8B does not want to"),
+    ),
+    "an interceptor that changes what is asked": (
+        CHAT,
+        PreflightReport(tools=True),
+        Probed(status=0),
+    ),
 }
 LACKING = {
     "no log-probabilities": (RUN, PreflightReport(logprobs=True), Probed(status=200)),

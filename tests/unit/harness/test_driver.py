@@ -177,6 +177,21 @@ def test_no_report_is_a_failure(environment: Environment) -> None:
     assert failure(environment, Scripted()) == ("HarnessFailed", "nothing")
 
 
+@pytest.mark.parametrize("error", [KeyError("score"), ValueError("line 3"), TypeError("None")])
+def test_a_report_that_cannot_be_read_is_a_failure(
+    error: Exception, environment: Environment
+) -> None:
+    class Odd(Scripted):
+        def parse(self, run: RunSpec, output_dir: Path) -> RunResult:
+            raise error
+
+    found = failure(environment, Odd())
+    assert found == (
+        "HarnessFailed",
+        f"the harness's report cannot be read: {type(error).__name__}: {error}",
+    )
+
+
 def test_a_preflight_failure_ends_the_run(environment: Environment) -> None:
     report = '{"failure": {"reason": "UnknownTask", "message": "no t"}}'
     assert failure(environment, Scripted(preflight=report)) == ("UnknownTask", "no t")

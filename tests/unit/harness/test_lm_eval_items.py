@@ -99,6 +99,14 @@ def test_the_bootstrap_is_scipy_s(values: list[float]) -> None:
     assert bootstrapped(values) == pytest.approx((expected.low, expected.high))
 
 
+@pytest.mark.parametrize(
+    "values", [[1e-120, 2e-120, 3e-120], [1e200, 2e200, 5e200], [1.0, 2.0, float("inf")]]
+)
+def test_of_values_out_of_range_there_is_no_interval(values: list[float]) -> None:
+    with np.errstate(all="ignore"):
+        assert interval(values) is None
+
+
 def test_samples_that_agree_are_not_certain() -> None:
     assert interval([0.5] * 10) == wilson(5, 10)
     assert interval([7.0] * 10) is None

@@ -46,6 +46,20 @@ def test_the_last_of_the_list_sees_an_answer_first() -> None:
     assert names({"interceptors": ["reasoning", "streaming"]})[:2] == ["reasoning", "streaming"]
 
 
+@pytest.mark.parametrize(
+    ("listed", "changed"),
+    [
+        (["caching", "endpoint", "response_stats", "reasoning", "request_logging"], False),
+        ([{"name": "drop_params", "config": {"params": ["seed"]}}], True),
+        ([{"name": "system_message", "config": {"system_message": "Be brief."}}], True),
+    ],
+)
+def test_it_is_known_whether_the_target_is_asked_otherwise(
+    listed: list[Any], changed: bool
+) -> None:
+    assert chain.rewrites(chain.links(load({"interceptors": listed}))) is changed
+
+
 def test_what_is_not_enabled_is_left_out() -> None:
     entry = {"name": "log_tokens", "enabled": False}
     assert names({"interceptors": [entry, "endpoint"]}) == ["endpoint"]
