@@ -51,7 +51,7 @@ RUN_OF = {
 def runs(mirror: str) -> list[Manifest]:
     """Both; each harness is an evaluation of its own name."""
     deployed = {"deploymentRef": {"name": "harnesses"}}
-    key = {"apiKeySecretRef": {"name": "key", "key": "token"}}
+    key = {"apiKeySecretRef": {"name": "planted", "key": "token"}}
     scripted = {"endpoint": {"url": mirror, "model": "scripted", **key}}
     return [
         of(SERVED, deployed, OF_SERVED, mirror),

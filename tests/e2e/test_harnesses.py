@@ -28,7 +28,7 @@ def applied(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """kubectl where all runs go on, and the scripted model says nothing yet."""
     demo.build_images(IMAGES)
     kubectl.apply(served(), *manifests.judge())
-    kubectl("create", "secret", "generic", "key", f"--from-literal=token={SECRET}")
+    kubectl("create", "secret", "generic", "planted", f"--from-literal=token={SECRET}")
     manifests.start(kubectl, repositories(), tmp_path_factory.mktemp("mirror"))
     kubectl.apply(*runs(manifests.url(kubectl)))
     yield kubectl
