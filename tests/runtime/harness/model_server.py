@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from proctor_harness.adapter.probe import AGENT
+from tests.runtime.harness.packages.scripted_api import looks_ahead
 
 EOS = "\x00"
 
@@ -103,7 +103,7 @@ def apart(state: ModelServer, handler: Handler) -> Handler:
     """Answer the driver's look ahead, which is no question of the evaluation."""
 
     async def handle(request: Request) -> Response:
-        if request.headers.get("user-agent") != AGENT:
+        if not looks_ahead(request):
             return await handler(request)
         body = await request.json()
         state.probes.append(body)

@@ -38,12 +38,16 @@ class Model:
     url: str = ""
     seen: list[Body] = field(default_factory=list)
 
+    def note(self, body: Body) -> None:
+        """Keep a request."""
+        self.seen.append(body)
+
 
 @contextlib.contextmanager
 def model(answer: Answer) -> Iterator[Model]:
     """Serve `answer(prompt, body)`; None is a request that the server refuses."""
     state = Model()
-    with listening(Starlette(routes=routes(answer, state.seen))) as state.url:
+    with listening(Starlette(routes=routes(answer, state.note))) as state.url:
         yield state
 
 

@@ -12,14 +12,14 @@ Answer = Callable[[str, Body], str | None]
 """From a prompt and its request to the text; None is a request that the server refuses."""
 
 
-def routes(answer: Answer, seen: list[Body]) -> list[Route]:
-    """Completions and chats; `seen` is given each request but the look ahead's."""
+def routes(answer: Answer, note: Callable[[Body], None]) -> list[Route]:
+    """Completions and chats; `note` is given each request but the look ahead's."""
 
     async def endpoint(request: Request) -> Response:
         body = await request.json()
         if looks_ahead(request):
             return JSONResponse({"choices": []})
-        seen.append(body)
+        note(body)
         return answered(answer, body)
 
     paths = ("completions", "chat/completions")
