@@ -107,9 +107,10 @@ def test_each_repeat_is_scored(python: Path, endpoint: str, tmp_path: Path) -> N
     ):
         hub_of = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
         ended = evaluate(python, sidecar, SPEC | {"repeats": 2}, **hub_of)
-    assert [(r.filter, r.n, r.repeats) for r in ended.result.results] == [
-        ("py", 3, 2),
-        ("js", 2, 2),
+    assert [(r.metric, r.filter, r.n, r.repeats) for r in ended.result.results] == [
+        (metric, language, n, 2)
+        for language, n in (("py", 3), ("js", 2))
+        for metric in ("exact_match", "exact_match_pass@2")
     ]
     assert len(upstream.seen) == 10
 
