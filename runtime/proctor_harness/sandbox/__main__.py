@@ -30,8 +30,14 @@ def main() -> int:
     address = ("127.0.0.1", int(os.environ["PORT_SANDBOX"]))
     # Without Landlock a program could reach into another by /proc.
     slots = Semaphore(SLOTS if landlock.version() else 1)
-    ThreadingHTTPServer(address, handler(why, slots)).serve_forever()
+    Server(address, handler(why, slots)).serve_forever()
     return 0
+
+
+class Server(ThreadingHTTPServer):
+    """Has room for all programs of an evaluation to wait in; the default is five."""
+
+    request_queue_size = 1024
 
 
 def handler(why: str | None, slots: Semaphore) -> type[BaseHTTPRequestHandler]:

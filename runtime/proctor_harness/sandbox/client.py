@@ -11,8 +11,16 @@ PATIENCE_SECONDS = 3600.0
 """For a verdict: a program waits until those before it are through."""
 
 
+PAUSES = (0.2, 1.0, 5.0, 10.0)
+"""Seconds before a sandbox that did not answer is asked anew: it may start again."""
+
+
 class SandboxError(Exception):
     """There is no verdict, which is nobody's wrong answer."""
+
+
+class AbsentError(SandboxError):
+    """The sandbox does not answer."""
 
 
 def refusal(port: int) -> str | None:
@@ -30,8 +38,20 @@ def refusal(port: int) -> str | None:
 
 
 def execute(port: int, program: str, seconds: float) -> tuple[bool, str]:
-    """Whether the program passed, and what became of it. Raises SandboxError."""
-    verdict = _ask(port, "POST", {"program": program, "seconds": seconds})
+    """Whether the program passed, and what became of it. Raises SandboxError.
+
+    Executed twice, a program changes nothing, so one whose sandbox was lost is executed anew.
+    """
+    asked = {"program": program, "seconds": seconds}
+    for pause in PAUSES:
+        try:
+            verdict = _ask(port, "POST", asked)
+        except AbsentError:
+            time.sleep(pause)
+        else:
+            break
+    else:
+        verdict = _ask(port, "POST", asked)
     return verdict["passed"], verdict["result"]
 
 
@@ -42,7 +62,7 @@ def _ask(port: int, method: str, content: dict[str, Any] | None) -> dict[str, An
         response = connection.getresponse()
         body = response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise SandboxError(f"the sandbox does not answer: {error}") from error
+        raise AbsentError(f"the sandbox does not answer: {error}") from error
     finally:
         connection.close()
     if response.status != 200:

@@ -264,7 +264,21 @@ def test_it_answers_to_the_loopback_alone(port: int) -> None:
     assert addresses == {f"0100007F:{port:04X}"}
 
 
-def test_without_a_sandbox_there_is_no_verdict() -> None:
+def test_a_lost_sandbox_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([client.AbsentError("lost"), {"passed": True, "result": "passed"}])
+
+    def ask(*_: object) -> object:
+        found = next(answers)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(client, "_ask", ask)
+    assert client.execute(0, "", 1) == (True, "passed")
+
+
+def test_without_a_sandbox_there_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "PAUSES", (0.1,))
     with pytest.raises(client.SandboxError, match="does not answer"):
         client.execute(free_port(), "", 1)
 
