@@ -10,13 +10,13 @@ import boto3
 import httpx
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
 
 from proctor_cli.local import LocalCluster
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
 from proctor_runtime.checkpoints import megatron
 from tests.local.conftest import World, placed
+from tests.s3 import s3_server
 
 NAME = "arithmetic-from-s3"
 DEMO = Path("demo/arithmetic")
@@ -28,10 +28,8 @@ PYTHONPATH='{path}' exec {python} "$@"
 
 @pytest.fixture
 def s3() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with s3_server() as url:
+        yield url
 
 
 def upload(s3: str) -> None:

@@ -13,24 +13,21 @@ from unittest.mock import Mock
 import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE, Failure
 from proctor_runtime.artifacts.bucket import Bucket
 from proctor_runtime.artifacts.mirror import Mirror
 from proctor_runtime.artifacts.resume import resume
 from tests.runtime.harness.processes import free_port
+from tests.s3 import s3_server
 
 KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hush-hush-secret"}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture

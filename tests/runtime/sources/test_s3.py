@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE
 from tests.runtime.sources.conftest import LARGE, Fetch, contents
 from tests.runtime.sources.servers import gate
+from tests.s3 import s3_server
 
 KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
 WORKERS = 8
@@ -20,11 +20,8 @@ LOCATION = "--location=s3://models/deep/tiny"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
