@@ -67,7 +67,7 @@ def parse(_run: RunSpec, output_dir: Path) -> RunResult:
 
 def _program(run: RunSpec) -> list[str]:
     if run.shards == 1:
-        return [sys.executable, "-m", "lm_eval"]
+        return [sys.executable, "-m", "proctor_harness.harnesses.lm_eval_tasks"]
     module = "proctor_harness.harnesses.lm_eval_share"
     return [sys.executable, "-m", module, str(run.shard), str(run.shards)]
 

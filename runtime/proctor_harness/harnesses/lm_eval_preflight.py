@@ -1,7 +1,4 @@
-"""Run in the harness's environment: find the tasks that do not exist, and count requests.
-
-The only code of Proctor that imports lm-eval, and only its public task manager.
-"""
+"""Run in the harness's environment: find the tasks that do not exist, and count requests."""
 
 import argparse
 import difflib
@@ -16,6 +13,7 @@ from lm_eval.tasks import TaskManager
 
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure
+from proctor_harness.harnesses.lm_eval_tasks import index
 from proctor_harness.harnesses.protocol import PREFLIGHT_FILE, PreflightReport
 
 
@@ -44,7 +42,7 @@ def inspect(
     names: list[str], include_path: str | None, asked: Asked, endpoint_type: str
 ) -> PreflightReport:
     """Look for the tasks, load them, and count what they will ask."""
-    manager = find(names, include_path)
+    manager = index(names, include_path)
     if unknown := {name: near(name, manager) for name in names if not manager.match_tasks([name])}:
         return PreflightReport(failure=unknown_tasks(unknown))
     try:
@@ -61,15 +59,6 @@ def inspect(
     if endpoint_type == "chat" and scoring:
         return PreflightReport(failure=no_logprobs(scoring))
     return PreflightReport(total=total, logprobs=bool(scoring))
-
-
-def find(names: list[str], include_path: str | None) -> TaskManager:
-    """Index the given directory, and lm-eval's own 14,000 files (seconds) only if need be."""
-    if include_path:
-        given = TaskManager(include_path=include_path, include_defaults=False)
-        if all(given.match_tasks([name]) for name in names):
-            return given
-    return TaskManager(include_path=include_path)
 
 
 def near(name: str, manager: TaskManager) -> list[str]:

@@ -12,6 +12,7 @@ from lm_eval.__main__ import cli_evaluate
 from lm_eval.api.task import ConfigurableTask, Task
 from lm_eval.models.openai_completions import LocalCompletionsAPI
 
+from proctor_harness.harnesses.lm_eval_tasks import spare_the_index
 from proctor_harness.harnesses.shares import AskedError
 
 NOTHING: dict[str, Any] = {
@@ -31,6 +32,7 @@ def main() -> None:
         setattr(LocalCompletionsAPI, name, sharing(ask, nothing, shard, shards))
     for task in (Task, ConfigurableTask):
         task.apply_filters = stop
+    spare_the_index()
     sys.argv = ["lm_eval", *sys.argv[3:]]
     try:
         cli_evaluate()

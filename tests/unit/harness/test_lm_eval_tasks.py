@@ -1,0 +1,37 @@
+"""Which tasks lm-eval reads: its own are 14,000 files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proctor_harness.harnesses.lm_eval_tasks import index
+
+OWN = "arithmetic_own"
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> str:
+    """A directory with one task, and a group of lm-eval's own."""
+    task = {
+        "task": OWN,
+        "dataset_path": "json",
+        "output_type": "generate_until",
+        "test_split": "test",
+        "doc_to_text": "{{q}}",
+        "doc_to_target": "{{a}}",
+    }
+    (tmp_path / "own.yaml").write_text(json.dumps(task))
+    group = {"group": "mine", "task": ["arc_easy", OWN]}
+    (tmp_path / "mine.yaml").write_text(json.dumps(group))
+    return str(tmp_path)
+
+
+def test_a_task_of_ones_own_is_found_without_reading_the_others(given: str) -> None:
+    assert index([OWN], given).all_tasks == [OWN, "mine"]
+
+
+@pytest.mark.parametrize("names", [["mine"], ["arithmetic*"], [OWN, "arc_easy"], ["unheard"]])
+def test_what_may_be_lm_evals_own_is_looked_for_there(names: list[str], given: str) -> None:
+    found = index(names, given).all_tasks
+    assert {"arc_easy", OWN, "mine"} <= set(found)
