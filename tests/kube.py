@@ -16,7 +16,7 @@ import httpx
 import yaml
 
 Manifest = dict[str, Any]
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 class RefusedError(Exception):
@@ -71,7 +71,13 @@ class Kubectl:
         return found[0] if found else {}
 
     def wait_condition(
-        self, kind: str, name: str, type_: str, status: str, reason: str, seconds: float = 30
+        self,
+        kind: str,
+        name: str,
+        type_: str,
+        status: str,
+        reason: str,
+        seconds: float = PATIENCE_SECONDS,
     ) -> str:
         """Wait until the condition reads so; returns its message."""
 
@@ -92,13 +98,15 @@ class Kubectl:
 def eventually(probe: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
     """The first truthy answer of `probe` within so many seconds."""
     deadline = time.monotonic() + seconds
+    # kubectl is a process each time: what takes minutes is not asked ten times a second.
+    pause = 0.1 if seconds <= PATIENCE_SECONDS else 0.5
     while True:
         found = probe()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 class OperatorProcess:

@@ -1,8 +1,11 @@
 """A claim that keeps what runs were answered, whose files this machine reads beside the pods."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.kube import Kubectl, Manifest, eventually
 
@@ -17,8 +20,7 @@ class Answers:
 
     def paid(self, run: str) -> int:
         """Questions of a run that its target answered; one that was asked again counts again."""
-        logs = (self.folder / run).rglob("requests.jsonl")
-        lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+        lines = [line for log in (self.folder / run).rglob("requests.jsonl") for line in whole(log)]
         asked = (line for line in lines if line["status"] == 200 and not line.get("cached"))
         return sum(line["items"] for line in asked)
 
@@ -26,6 +28,13 @@ class Answers:
         """Wait until so many more questions were answered, and some are left."""
         enough = self.paid(run) + questions
         eventually(lambda: self.paid(run) >= enough, seconds)
+
+
+def whole(log: Path) -> Iterator[Any]:
+    """Lines of a log that is being written, but for what a writer did not come to the end of."""
+    for line in log.read_bytes().split(b"\n")[:-1]:
+        with suppress(ValueError):
+            yield json.loads(line)
 
 
 def provide(kubectl: Kubectl, folder: Path) -> Answers:

@@ -38,6 +38,7 @@ def kubectl(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         demo.Tools(installed, namespace), stage(tmp_path_factory.mktemp("volume") / "data")
     )
     yield kubectl
+    kubectl("delete", "pods", "--all", "--force", "--grace-period=0")  # nobody waits for them
     kubectl("delete", "namespace", namespace, "--timeout=120s")
     # The namespace's volume stays behind, released, with its files.
     kubectl("delete", "persistentvolume", f"{namespace}-{demo.CLAIM}", "--ignore-not-found")

@@ -121,7 +121,7 @@ async def test_a_drained_pod_s_successor_asks_only_what_is_missing_and_no_key_is
             await local.apply(SECRET)
             await local.apply(KEY)
             await local.apply(kept_run("shared", model.url, s3, shards=2))
-            async with asyncio.timeout(200):
+            async with asyncio.timeout(400):
                 while len(model.seen) < 2:  # noqa: ASYNC110  the model tells nobody
                     await asyncio.sleep(0.02)
             for pod in await pods(local):

@@ -17,7 +17,8 @@ from tests.runtime.harness.packages.test_bigcode import problem
 from tests.runtime.harness.packages.test_safety_harness import wildguard
 from tests.runtime.harness.packages.test_simple_evals import gpqa
 
-SECONDS = 300
+SECONDS = 600
+"""Environments are made in them, on a machine that has none yet."""
 CODE = {"harness": "bigcode", "tasks": ["humaneval"], "params": {"limitSamples": 3}}
 JUDGED = {
     "harness": "safety-harness",

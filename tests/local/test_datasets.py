@@ -24,7 +24,7 @@ SECRET = {
     "metadata": {"name": "bucket", "namespace": "default"},
     "stringData": {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"},
 }
-SECONDS = 120
+SECONDS = 300
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -60,8 +61,9 @@ async def watch_memory(state: Path, seen: dict[tuple[str, int], list[int]]) -> N
     while True:
         for container in ("adapter", "harness"):
             for pid in processes(state, container):
-                if container == "adapter" or is_driver(pid):
-                    seen[container, pid].append(resident_bytes(pid))
+                with suppress(OSError, IndexError):  # one that has just ended
+                    if container == "adapter" or is_driver(pid):
+                        seen[container, pid].append(resident_bytes(pid))
         await asyncio.sleep(0.2)
 
 
@@ -103,10 +105,10 @@ def assert_seldom(writes: Writes) -> None:
     times = writes.of_progress()
     pauses = [later - before for before, later in pairwise(times)]
     assert len(times) >= 3
-    # A time in the status has no fractions.
-    assert min(pauses) > PROGRESS_SECONDS - 1
+    # A time in the status has no fractions, and is taken before the adapters are asked.
+    assert min(pauses) > PROGRESS_SECONDS - 2
     others = len(writes.seen) - len(times)
-    assert others < 12, writes.seen
+    assert others < 30, writes.seen
 
 
 def assert_flat(container: str, sizes: Sequence[int]) -> None:

@@ -151,7 +151,9 @@ def test_what_is_not_a_number_stays_where_it_is(checkpoint: Any) -> None:
 
         engine = MegatronEngine(ModelSource(checkpoint=checkpoint))
     asked = [generation((n + 1,) * (n + 2)) for n in range(6)]
-    before = [ids(one) for one in run(engine, asked)]
-    engine._executor.store.tensor.fill_(float("nan"))
-    assert [ids(one) for one in run(engine, asked)] == before
-    engine.close()
+    try:
+        before = [ids(one) for one in run(engine, asked)]
+        engine._executor.store.tensor.fill_(float("nan"))
+        assert [ids(one) for one in run(engine, asked)] == before
+    finally:
+        engine.close()

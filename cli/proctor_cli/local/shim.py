@@ -52,12 +52,15 @@ def _wake_on_child_exit() -> int:
 
 def _start(command: list[str]) -> int:
     """Fork and execute: a single-threaded process may do so without `subprocess`."""
+    shim = os.getpid()
     child = os.fork()
     if child:
         return child
     try:
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # should somebody kill the shim itself
+        if os.getppid() != shim:  # somebody has already
+            os._exit(NOT_STARTED)
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python's doing, inherited through exec
             signal.signal(ignored, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), ORDERS)

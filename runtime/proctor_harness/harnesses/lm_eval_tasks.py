@@ -1,4 +1,4 @@
-"""Run in the harness's environment: lm-eval's command, whose index of tasks is no larger than need be.
+"""Run in the harness's environment: lm-eval, which reads no more tasks than need be.
 
 lm-eval 0.4.13 reads its own 14,000 task files at each start, ten seconds of a CPU, whether a task
 of theirs is asked for or not.

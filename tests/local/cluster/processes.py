@@ -15,7 +15,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def ended(*pids: int, seconds: float = 10) -> None:
+async def ended(*pids: int, seconds: float = 30) -> None:
     """Wait until none of the processes runs."""
     async with asyncio.timeout(seconds):
         while any(map(alive, pids)):  # noqa: ASYNC110  not our children
@@ -32,7 +32,7 @@ def in_whose_environment(text: str) -> set[int]:
     return found
 
 
-async def written(path: Path, lines: int = 1, seconds: float = 20) -> list[int]:
+async def written(path: Path, lines: int = 1, seconds: float = 60) -> list[int]:
     """The numbers in a file, once there are as many as that."""
     async with asyncio.timeout(seconds):
         while len(found := _numbers(path)) < lines:  # noqa: ASYNC110  nobody tells us

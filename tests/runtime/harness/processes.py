@@ -34,12 +34,12 @@ class AdapterProcess:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(5)
+        return self.process.wait(30)
 
     def kill(self) -> None:
         """End it where it stands."""
         self.process.kill()
-        self.process.wait(5)
+        self.process.wait(30)
 
     def log(self) -> list[dict[str, Any]]:
         """The per-item log; stop the adapter first, which writes what is pending."""
@@ -81,11 +81,11 @@ def adapter(upstream: str, artifacts: Path, **env: str) -> Iterator[AdapterProce
 
 
 def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         try:
             urllib.request.urlopen(url).close()  # noqa: S310
-        except urllib.error.URLError:
+        except (urllib.error.URLError, ConnectionError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

@@ -3,7 +3,6 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator
-from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -80,8 +79,9 @@ async def test_events_arrive_as_they_are_made(
 ) -> None:
     async with client.stream("POST", "/v1/stream/completions", json=COMPLETION) as answer:
         arrivals = [time.monotonic() async for _ in answer.aiter_raw()]
-    assert len(arrivals) == 4
-    assert min(b - a for a, b in pairwise(arrivals)) > 0.1
+    # They are made in 0.6 s; gathered, they would come at once.
+    assert len(arrivals) >= 3
+    assert arrivals[-1] - arrivals[0] > 0.3
     sidecar.stop()
     assert sidecar.log()[0]["usage"] == {"completion_tokens": 3}
 
@@ -90,10 +90,12 @@ async def test_a_client_that_leaves_stops_the_upstream(
     client: httpx.AsyncClient, model: ModelServer, sidecar: AdapterProcess
 ) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        await client.post("/v1/slow", json=COMPLETION, timeout=0.3)
+        await client.post("/v1/slow", json=COMPLETION, timeout=2)
     async with client.stream("POST", "/v1/stream/completions", json=COMPLETION):
         pass
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(10):
+        while model.cancelled < 2:  # noqa: ASYNC110  the model tells nobody
+            await asyncio.sleep(0.05)
     assert model.cancelled == 2
     assert sidecar.progress()["unanswered"] == {
         "unavailable": 0,
@@ -182,6 +184,6 @@ async def test_it_leaves_at_once_on_sigterm(
     await asyncio.sleep(0.3)
     started = time.monotonic()
     assert await asyncio.to_thread(sidecar.stop) == 0
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     with pytest.raises(httpx.RemoteProtocolError):
         await pending

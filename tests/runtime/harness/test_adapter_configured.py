@@ -100,14 +100,14 @@ def test_one_question_has_one_budget(model: ModelServer, tmp_path: Path) -> None
         started = time.monotonic()
         answer = httpx.post(f"{process.url}/v1/slow", json=COMPLETION)
     assert answer.status_code == 504
-    assert 0.4 < time.monotonic() - started < 2
+    assert 0.4 < time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(("most", "seen"), [(3, 3), (None, 16)])
 async def test_the_target_sees_as_many_at_once_as_it_may(
     most: int | None, seen: int, model: ModelServer, tmp_path: Path
 ) -> None:
-    model.delay_seconds = 0.3
+    model.delay_seconds = 0.3 if most else 1.5
     with adapter(model.url, tmp_path, ADAPTER_CONFIG=endpoint(max_concurrent=most)) as process:
         async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
             asking = [client.post("/v1/completions", json=COMPLETION) for _ in range(16)]
@@ -125,7 +125,7 @@ def test_reports_are_there_when_the_evaluation_has_ended(
             httpx.post(f"{process.url}/v1/completions", json=body)
         started = time.monotonic()
         assert process.stop() == 0
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
     assert len(json.loads((tmp_path / "report.json").read_text())) == 5
     assert "Q: 0+1" in (tmp_path / "report.html").read_text()
     figures = json.loads((tmp_path / "eval_factory_metrics.json").read_text())

@@ -51,7 +51,7 @@ async def test_what_was_answered_is_not_asked_again(
     with adapter(model.url, tmp_path, **RESUMING) as process:
         before = await evaluate(process, kill_after)
         killed = time.monotonic()
-        await asyncio.to_thread(process.process.wait, 5)
+        await asyncio.to_thread(process.process.wait, 30)
     assert len(before) >= kill_after
     asked = len(model.seen)
 
@@ -92,7 +92,7 @@ async def test_many_kills_in_a_row_lose_no_more(model: ModelServer, tmp_path: Pa
     for kill_after in (10, 25, 40, 55):
         with adapter(model.url, tmp_path, **RESUMING) as process:
             await evaluate(process, kill_after)
-            await asyncio.to_thread(process.process.wait, 5)
+            await asyncio.to_thread(process.process.wait, 30)
     with adapter(model.url, tmp_path, **RESUMING) as process:
         assert len(await evaluate(process)) == ITEMS
         done = await asyncio.to_thread(process.progress)

@@ -31,7 +31,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             yield found
         finally:
             process.terminate()
-            assert process.wait(5) == 143
+            assert process.wait(30) == 143
 
 
 @pytest.mark.parametrize(
@@ -230,14 +230,15 @@ def test_memory_has_an_end(port: int, program: str) -> None:
 def test_time_has_an_end(port: int, program: str) -> None:
     began = time.monotonic()
     assert client.execute(port, program, 1) == (False, "timed out")
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 28
 
 
-def test_no_program_has_more_than_thirty_seconds() -> None:
+def test_no_program_has_more_than_thirty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert execution.LONGEST_SECONDS == 30
+    monkeypatch.setattr(execution, "LONGEST_SECONDS", 3)
     began = time.monotonic()
     assert execution.run("while True: pass", 10_000).result == "timed out"
-    assert 29 < time.monotonic() - began < 50
+    assert 2.5 < time.monotonic() - began < 25
 
 
 def test_no_program_outlives_what_keeps_its_time() -> None:

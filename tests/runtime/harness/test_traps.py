@@ -94,7 +94,7 @@ def test_a_kill_in_the_middle_of_a_line_costs_one_answer_and_doubles_none(
     with adapter(model.url, tmp_path, **CACHING) as process:
         before = [post(process, SAMPLE | {"prompt": prompt})["id"] for prompt in prompts]
         os.kill(process.process.pid, signal.SIGTERM)
-        process.process.wait(5)
+        process.process.wait(30)
     for name in ("cache/answers.jsonl", "requests.jsonl"):
         path = tmp_path / name
         path.write_bytes(path.read_bytes()[:-20])  # as if killed before the last page was written
