@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 
@@ -16,7 +15,7 @@ class Memory:
     statuses: list[Manifest] = field(default_factory=list)
     refused: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
-    answers: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Manifest | None] = field(default_factory=dict)
 
     async def get(self, ref: Ref) -> Manifest | None:
         return self.objects.get(ref)
@@ -56,7 +55,7 @@ class Memory:
             raise ClusterError("429: too many requests")
         self.events.append(event)
 
-    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:  # noqa: ARG002
+    async def get_json(self, pod: Manifest, port: str, path: str) -> Manifest | None:  # noqa: ARG002
         return self.answers.get(path)
 
     def service_url(self, namespace: str, name: str, port: int) -> str:

@@ -76,8 +76,11 @@ class Cluster(Protocol):
         """Record an event."""
         ...
 
-    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:
-        """GET `path` from the pod's container port named `port`; None unless 200 with JSON."""
+    async def get_json(self, pod: Manifest, port: str, path: str) -> Manifest | None:
+        """GET `path` from the pod's container port named `port`.
+
+        None unless 200 with a JSON object, neither compressed nor longer than `answer.LONGEST`.
+        """
         ...
 
     def service_url(self, namespace: str, name: str, port: int) -> str:

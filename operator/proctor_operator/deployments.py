@@ -62,7 +62,7 @@ async def effective_engine(pods: Sequence[Manifest], cluster: Cluster) -> Manife
     """What the newest ready server reports at /v1/engine; empty where none is ready."""
     for pod in filter(is_ready, newest_first(pods)):
         engine = await cluster.get_json(pod, "http", "/v1/engine")
-        if isinstance(engine, dict):
+        if engine is not None:
             return engine
     return {}
 

@@ -15,6 +15,7 @@ from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.dynamic import DynamicClient
 
+from proctor_operator.answer import PLAIN, json_object
 from proctor_operator.cluster import ClusterError, Event, Manifest, Ref, Rejected
 
 FIELD_MANAGER = "proctor"
@@ -37,7 +38,8 @@ class KubernetesCluster:
     async def connect(cls, kubeconfig: Path | None = None) -> "KubernetesCluster":
         """As `kubeconfig` says, else as the pod's own account, else as $KUBECONFIG says."""
         chosen = await configuration(kubeconfig)
-        return cls(client.ApiClient(chosen), aiohttp.ClientSession(timeout=POD_TIMEOUT))
+        http = aiohttp.ClientSession(timeout=POD_TIMEOUT, headers=PLAIN, auto_decompress=False)
+        return cls(client.ApiClient(chosen), http)
 
     async def __aenter__(self) -> "KubernetesCluster":
         return self
@@ -93,15 +95,16 @@ class KubernetesCluster:
         body = event_manifest(event, datetime.now(UTC))
         await self.create(body)
 
-    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:
+    async def get_json(self, pod: Manifest, port: str, path: str) -> Manifest | None:
         """See `Cluster.get_json`."""
         url = pod_url(pod, port)
         if url is None:
             return None
         try:
             async with self._http.get(url + path, allow_redirects=False) as response:
-                return json.loads(await response.read()) if response.status == 200 else None
-        except (aiohttp.ClientError, TimeoutError, ValueError):
+                answered = response.status == 200
+                return await json_object(response.content.iter_any()) if answered else None
+        except (aiohttp.ClientError, TimeoutError):
             return None
 
     def service_url(self, namespace: str, name: str, port: int) -> str:

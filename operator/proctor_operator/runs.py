@@ -65,11 +65,17 @@ def may_ask(owner: Run, settings: Settings, now: datetime) -> bool:
 async def progress_of(pods: Sequence[Manifest], cluster: Cluster) -> Mapping[str, Manifest]:
     """What the adapters say, by Job; all are asked at once, for one may not answer."""
     running = list(filter(is_running, pods))
-    (port,) = ADAPTER_PORTS
-    answers = await asyncio.gather(*(cluster.get_json(pod, port, "/progress") for pod in running))
-    told = [(job_of(p), a) for p, a in zip(running, answers, strict=True) if isinstance(a, dict)]
+    answers = await asyncio.gather(*(counted(pod, cluster) for pod in running))
+    told = [(job_of(p), a) for p, a in zip(running, answers, strict=True) if a is not None]
     told += [(job_of(pod), ended) for pod in pods if (ended := asked_share(pod))]
     return {name: together([a for of, a in told if of == name]) for name in {n for n, _ in told}}
+
+
+async def counted(pod: Manifest, cluster: Cluster) -> Manifest | None:
+    """What a pod's adapter has counted. A thousand may answer: of no answer is more held."""
+    (port,) = ADAPTER_PORTS
+    answer = await cluster.get_json(pod, port, "/progress")
+    return None if answer is None else together([answer])
 
 
 def job_of(pod: Manifest) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -16,6 +16,7 @@ from proctor_cli.local.objects import Clock, timestamp, utc_now, with_condition
 from proctor_cli.local.ports import LOOPBACK, Ports
 from proctor_cli.local.store import Store, Watcher
 from proctor_cli.local.volumes import Claims
+from proctor_operator.answer import PLAIN, json_object
 from proctor_operator.cluster import Event, Manifest, Ref
 
 _GET_TIMEOUT_SECONDS = 5.0
@@ -111,15 +112,17 @@ class LocalCluster:
         """Record an event, as an Event object that watchers see too."""
         self._events.record(event)
 
-    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:
-        """GET `path` from the pod's container port named `port`; None unless 200 with JSON."""
+    async def get_json(self, pod: Manifest, port: str, path: str) -> Manifest | None:
+        """See `Cluster.get_json`."""
         number = self._kubelet.port(pod, port)
         if number is None:
             return None
+        url = f"http://{LOOPBACK}:{number}{path}"
         try:
-            answer = await self._machine.http.get(f"http://{LOOPBACK}:{number}{path}")
-            return answer.json() if answer.status_code == httpx.codes.OK else None
-        except (httpx.HTTPError, ValueError):
+            async with self._machine.http.stream("GET", url) as response:
+                answered = response.status_code == httpx.codes.OK
+                return await json_object(response.aiter_raw()) if answered else None
+        except httpx.HTTPError:
             return None
 
     def service_url(self, namespace: str, name: str, port: int) -> str:
@@ -163,4 +166,9 @@ class LocalCluster:
 
 def _client() -> httpx.AsyncClient:
     """For pods alone: past any proxy and, as the kubelet's probes, blind to certificates."""
-    return httpx.AsyncClient(trust_env=False, verify=False, timeout=_GET_TIMEOUT_SECONDS)  # noqa: S501
+    return httpx.AsyncClient(
+        trust_env=False,
+        verify=False,  # noqa: S501
+        timeout=_GET_TIMEOUT_SECONDS,
+        headers=PLAIN,
+    )

@@ -8,7 +8,7 @@ from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import EXIT_REJECTED
 from proctor_operator.children.model_volume import s3_secret
 from proctor_operator.children.naming import below
-from proctor_operator.children.pod import container, escaped, within
+from proctor_operator.children.pod import container, escaped, own_scratch, within
 from proctor_operator.cluster import Manifest
 from proctor_operator.resource import Resource
 
@@ -58,13 +58,22 @@ def keeping(
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
     }
     return [
-        container(RESUME, image, command(RESUME), ports={}, mounts=[mount], **common),
+        container(
+            RESUME,
+            image,
+            command(RESUME),
+            ports={},
+            mounts=[mount],
+            scratch=own_scratch(RESUME),
+            **common,
+        ),
         container(
             KEEP,
             image,
             command(KEEP),
             ports=KEEP_PORTS,
             mounts=[mount | {"readOnly": True}],
+            scratch=own_scratch(KEEP),
             restartPolicy="Always",
             **common,
         ),

@@ -12,7 +12,7 @@ folder="$MOUNT_SCRATCH/worker"
 until [ -f "$folder/worker.py" ]; do sleep 0.2; done
 exec python3 "$folder/worker.py" "$folder"
 """
-"""The driver leaves the worker's script in the scratch volume, which is new with each pod."""
+"""The driver leaves the worker's script in their scratch volume, which is new with each pod."""
 
 HUB_VARIABLE = "HF_ENDPOINT"
 SANDBOX = "sandbox"

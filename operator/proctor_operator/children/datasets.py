@@ -2,6 +2,7 @@
 
 from proctor_crds.evaluation_run import Datasets
 from proctor_operator.children.model_volume import (
+    FETCH,
     fetch,
     http_arguments,
     s3_arguments,
@@ -9,7 +10,7 @@ from proctor_operator.children.model_volume import (
     source_token,
 )
 from proctor_operator.children.naming import below
-from proctor_operator.children.pod import claim_volume
+from proctor_operator.children.pod import claim_volume, own_scratch
 from proctor_operator.cluster import Manifest
 
 DATASETS = "datasets"
@@ -40,9 +41,10 @@ def mounts(datasets: Datasets | None) -> list[Manifest]:
 
 def fetching(datasets: Datasets | None, image: str) -> list[Manifest]:
     """The init container that fills the volume and alone holds the source's secret."""
+    scratch = own_scratch(FETCH)
     if datasets and datasets.s3:
-        return [fetch(image, s3_arguments(datasets.s3), s3_secret(datasets.s3), MOUNT)]
+        return [fetch(image, s3_arguments(datasets.s3), s3_secret(datasets.s3), MOUNT, scratch)]
     if datasets and datasets.http:
         token = source_token(datasets.http.secret_ref)
-        return [fetch(image, http_arguments(datasets.http), token, MOUNT)]
+        return [fetch(image, http_arguments(datasets.http), token, MOUNT, scratch)]
     return []

@@ -22,7 +22,14 @@ from proctor_operator.children.naming import (
     hashed_name,
     owner_labels,
 )
-from proctor_operator.children.pod import claim_volume, container, escaped, literals, pod_spec
+from proctor_operator.children.pod import (
+    claim_volume,
+    container,
+    escaped,
+    literals,
+    own_scratch,
+    pod_spec,
+)
 from proctor_operator.cluster import Manifest
 from proctor_operator.resource import Resource
 from proctor_operator.settings import Settings
@@ -298,6 +305,7 @@ def sidecar(
         ports=ports,
         mounts=[mount],
         env=env,
+        scratch=own_scratch(name),
         restartPolicy="Always",
         startupProbe={
             "httpGet": {"path": "/healthz", "port": name},

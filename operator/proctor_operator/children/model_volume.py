@@ -7,7 +7,14 @@ from collections.abc import Mapping
 
 from proctor_crds.common import HttpSource, LocalRef, S3Source, SecretKeyRef
 from proctor_crds.model_deployment import HuggingFaceSource, ModelSource, ServedModel
-from proctor_operator.children.pod import claim_volume, container, escaped, literals, within
+from proctor_operator.children.pod import (
+    SCRATCH_MOUNT,
+    claim_volume,
+    container,
+    escaped,
+    literals,
+    within,
+)
 from proctor_operator.cluster import Manifest
 
 MODEL = "model"
@@ -45,9 +52,17 @@ def fetching(model: ServedModel, image: str) -> list[Manifest]:
 
 
 def fetch(
-    image: str, arguments: Mapping[str, str | None], secret: list[Manifest], mount: Manifest
+    image: str,
+    arguments: Mapping[str, str | None],
+    secret: list[Manifest],
+    mount: Manifest,
+    scratch: Manifest = SCRATCH_MOUNT,
 ) -> Manifest:
-    """The container that fills the volume that is mounted, with what it is told of the source."""
+    """The container that fills the volume that is mounted, with what it is told of the source.
+
+    `scratch` is shared with the server in a ModelDeployment's pod: another volume there would roll
+    out every deployment that an upgraded operator finds.
+    """
     given = {name: escaped(value) for name, value in arguments.items() if value is not None}
     values = {**given, "to": within(mount["name"], ".")}
     return container(
@@ -57,6 +72,7 @@ def fetch(
         ports={},
         mounts=[mount],
         env=secret,
+        scratch=scratch,
         args=[f"--{name}={value}" for name, value in values.items()],
         resources={"requests": {"cpu": "250m", "memory": "512Mi"}},
     )

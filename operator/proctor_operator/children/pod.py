@@ -28,6 +28,8 @@ SCRATCH = "scratch"
 SCRATCH_VOLUME: Manifest = {"name": SCRATCH, "emptyDir": {}}
 # At /tmp, which Triton writes to whatever TMPDIR says.
 SCRATCH_MOUNT: Manifest = {"name": SCRATCH, "mountPath": "/tmp"}  # noqa: S108
+OWN_SCRATCH = f"-{SCRATCH}"
+"""Ends the name of a volume that one container has to itself."""
 
 
 def variable(prefix: str, name: str) -> str:
@@ -50,7 +52,7 @@ def container(  # noqa: PLR0913  each is a field of the container
     """A hardened container that is told every address through its environment.
 
     `env` comes after the addresses, so it may refer to them as `$(PORT_HTTP)`. `scratch` is where
-    it may write, a volume that the pod's containers share unless one has its own.
+    it may write and where its home is, a volume that containers share which have none of their own.
     """
     mounts = [scratch, *mounts]
     result: Manifest = {
@@ -67,6 +69,21 @@ def container(  # noqa: PLR0913  each is a field of the container
     if ports:
         result["ports"] = [{"name": n, "containerPort": port} for n, port in ports.items()]
     return result
+
+
+def own_scratch(container: str) -> Manifest:
+    """Mounts scratch that no other container sees, for one that holds what others may not have.
+
+    In a home that they can write to they could leave what Python or a library loads from there.
+    """
+    return SCRATCH_MOUNT | {"name": f"{container}{OWN_SCRATCH}"}
+
+
+def scratch_volumes(containers: Sequence[Manifest]) -> list[Manifest]:
+    """The shared volume, and those of `own_scratch` that are mounted."""
+    mounted = {mount["name"] for each in containers for mount in each["volumeMounts"]}
+    own = sorted(name for name in mounted if name.endswith(OWN_SCRATCH))
+    return [SCRATCH_VOLUME, *({"name": name, "emptyDir": {}} for name in own)]
 
 
 def addresses(ports: Mapping[str, int], mounts: Sequence[Manifest]) -> list[Manifest]:
@@ -92,12 +109,13 @@ def pod_spec(
     containers: Sequence[Manifest], volumes: Sequence[Manifest], **fields: Any
 ) -> Manifest:
     """A pod without a token, without service variables, and without rights."""
+    scratch = scratch_volumes([*fields.get("initContainers", []), *containers])
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "containers": list(containers),
-        "volumes": [SCRATCH_VOLUME, *volumes],
+        "volumes": [*scratch, *volumes],
         **fields,
     }
 

@@ -1,8 +1,8 @@
 """Any Eval-Factory image: `framework.yml` says what it can, `results.yml` what came of it.
 
 The image has its own Python and none of ours. So it is a container of its own, in which a worker
-runs what the driver leaves in the pod's scratch volume: first its framework.yml is fetched and held
-to what was asked, then each task is run by the image's own NeMo Evaluator.
+runs what the driver leaves in the scratch volume of the two: first its framework.yml is fetched and
+held to what was asked, then each task is run by the image's own NeMo Evaluator.
 """
 
 import sys

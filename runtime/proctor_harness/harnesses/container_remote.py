@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 FOLDER = "worker"
-"""Below the pod's scratch volume, which all its containers share."""
+"""Below the scratch volume that the two containers share."""
 SCRIPT = "worker.py"
 START_SECONDS = 120.0
 """For the worker to begin; the image is there and its container runs when ours does."""

@@ -1,6 +1,7 @@
 """A folder, kept in a bucket as it is: what changed is uploaded, what is gone is deleted."""
 
 import errno
+import logging
 import os
 import stat
 import threading
@@ -16,6 +17,8 @@ GONE = (errno.ENOENT, errno.ELOOP)
 """Of a file that was deleted meanwhile, and of a link."""
 Version = tuple[int, int]
 """A file's size in bytes, and when it was written, in nanoseconds."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Mirror:
         self._bucket = bucket
         self._folder = folder
         self._lock = threading.Lock()
+        self._left_out: set[str] = set()
         self._stored: dict[str, Version] = {
             path: (each.size, stored_time(each))
             for path, each in bucket.listed().items()
@@ -46,6 +50,8 @@ class Mirror:
         with self._lock:
             found = set()
             for each in opened(self._folder):
+                if not self._can_be_stored(each.path):
+                    continue
                 found.add(each.path)
                 if self._stored.get(each.path) != each.version:
                     self._bucket.upload(each.path, each.file)
@@ -53,6 +59,24 @@ class Mirror:
             for path in self._stored.keys() - found:
                 self._bucket.delete(path)
                 del self._stored[path]
+
+    def _can_be_stored(self, path: str) -> bool:
+        """Whether an object can have the path for its key; says once of each that cannot."""
+        if is_text(path):
+            return True
+        if path not in self._left_out:
+            self._left_out.add(path)
+            logger.warning("%r is not stored: its name is not UTF-8, as a key must be", path)
+        return False
+
+
+def is_text(path: str) -> bool:
+    """Whether a path, as the system gives it, is UTF-8: other bytes are lone surrogates in it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def opened(folder: Path) -> Iterator[Open]:

@@ -34,16 +34,27 @@ MESSAGE_PATH = [{"name": "TERMINATION_MESSAGE_PATH", "value": "/dev/termination-
 SLEEP = "import time; time.sleep(600)"
 
 SERVE = """
-import http.server, json, os
+import gzip, http.server, json, os
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         status, body = ANSWERS.get(self.path, (200, json.dumps({"path": self.path})))
         self.send_response(status)
         if status == 302:
             self.send_header("Location", "/")
+        if self.path == "/bomb":
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
-        self.wfile.write(body.encode())
-ANSWERS = {"/text": (200, "all is well"), "/none": (404, "{}"), "/moved": (302, "{}")}
+        self.wfile.write(body if isinstance(body, bytes) else body.encode())
+LONG = json.dumps({"long": " " * 10_000_000})
+ANSWERS = {
+    "/text": (200, "all is well"),
+    "/none": (404, "{}"),
+    "/moved": (302, "{}"),
+    "/list": (200, "[1]"),
+    "/deep": (200, '{"a":' * 9000 + "1" + "}" * 9000),
+    "/long": (200, LONG),
+    "/bomb": (200, gzip.compress(LONG.encode())),
+}
 address = (os.environ["BIND_ADDRESS"], int(os.environ["PORT_HTTP"]))
 http.server.ThreadingHTTPServer(address, Handler).serve_forever()
 """

@@ -140,12 +140,14 @@ async def test_a_failed_init_container_fails_the_pod(subject: Subject) -> None:
 
 
 @pytest.mark.needs_pod_network
-async def test_only_json_with_status_200_is_an_answer(subject: Subject) -> None:
+async def test_only_a_json_object_of_some_length_with_status_200_is_an_answer(
+    subject: Subject,
+) -> None:
     made = pod(subject.namespace, server(subject.image))
     await subject.cluster.apply(made)
     found = await until(subject.cluster, made, holds("Ready"))
     assert await subject.cluster.get_json(found, "http", "/progress") == {"path": "/progress"}
-    for path in ("/text", "/none", "/moved"):
+    for path in ("/text", "/none", "/moved", "/list", "/deep", "/long", "/bomb"):
         assert await subject.cluster.get_json(found, "http", path) is None
     assert await subject.cluster.get_json(found, "nonesuch", "/") is None
 

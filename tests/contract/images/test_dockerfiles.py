@@ -52,6 +52,12 @@ def test_runs_as_the_numeric_user_of_the_manifests(image: str) -> None:
     assert of(image, "USER") == [f"{USER}:{USER}"]
 
 
+@pytest.mark.parametrize("image", EXTRAS)
+def test_imports_nothing_from_its_home(image: str) -> None:
+    variables = " ".join(of(image, "ENV")).split()
+    assert {"PYTHONNOUSERSITE=1", "HOME=/scratch"} <= set(variables)
+
+
 OWN_LOCK = [image for image in EXTRAS if (ROOT / f"images/{image}/requirements.lock").exists()]
 COMMON_LOCK = [image for image in EXTRAS if image not in OWN_LOCK]
 

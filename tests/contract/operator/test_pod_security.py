@@ -59,7 +59,8 @@ def test_a_container_cannot_change_its_image_or_gain_rights(container: Manifest)
 def test_models_and_datasets_are_read_only(container: Manifest) -> None:
     writable = {m["name"] for m in container["volumeMounts"] if not m.get("readOnly")}
     filled = {"model"} if container["name"] == "fetch" else set()
-    assert writable <= {"scratch", "shm", "artifacts", "sandbox"} | filled
+    scratch = {"scratch", f"{container['name']}-scratch"}
+    assert writable <= scratch | {"shm", "artifacts", "sandbox"} | filled
 
 
 @each_container

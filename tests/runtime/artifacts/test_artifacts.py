@@ -108,6 +108,27 @@ def test_no_link_leads_out_of_the_folder(bucket: Bucket, client: Any, tmp_path: 
     assert contents(client) == {"kept": b"k"}
 
 
+def test_a_name_that_is_no_text_is_told_and_the_rest_is_kept(
+    server: str, client: Any, tmp_path: Path
+) -> None:
+    begun = Command("keep", tmp_path, server)
+    try:
+        assert begun.store().status_code == 200
+        write(begun.folder, results="{}", ünïcode="u")
+        (begun.folder / os.fsdecode(b"caf\xe9")).write_text("c")
+        (begun.folder / os.fsdecode(b"\xff")).mkdir()
+        (begun.folder / os.fsdecode(b"\xff") / "inside").write_text("i")
+        assert begun.store().status_code == 200
+        write(begun.folder, report="r")
+        assert begun.store().status_code == 200
+    finally:
+        begun.process.terminate()
+        assert begun.end() == 0, begun.log
+    assert contents(client) == {"results": b"{}", "ünïcode": b"u", "report": b"r"}
+    for name in ("'caf\\udce9'", "'\\udcff/inside'"):
+        assert begun.log.count(f"{name} is not stored: its name is not UTF-8") == 1
+
+
 def test_what_cannot_be_read_is_not_taken_for_gone(
     bucket: Bucket, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,10 @@
 """What the real cluster's client says and understands, without an apiserver."""
 
+import asyncio
+import gzip
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from proctor_operator.cluster import ClusterError, Event, Ref, Rejected
 from proctor_operator.kubernetes_cluster import (
+    KubernetesCluster,
     NotFoundError,
     collection,
     event_manifest,
@@ -108,6 +112,62 @@ def test_a_port_is_found_by_its_name_in_whichever_container() -> None:
 
 def test_a_pod_without_an_address_has_no_url() -> None:
     assert pod_url(pod(status={}), "adapter") is None
+
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+    "users": [{"name": "u", "user": {}}],
+    "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+    "current-context": "x",
+}
+
+
+async def answer_of(head: bytes, body: bytes, directory: Path) -> tuple[Any, bytes]:
+    """What the cluster hears of a pod that answers so, and what it had asked."""
+    asked = b""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n" + head + b"\r\n" + body)
+        writer.close()
+
+    kubeconfig = directory / "kubeconfig"
+    kubeconfig.write_text(json.dumps(KUBECONFIG))
+    async with (
+        await asyncio.start_server(serve, "127.0.0.1", 0) as server,
+        await KubernetesCluster.connect(kubeconfig) as cluster,
+    ):
+        port = {"name": "http", "containerPort": server.sockets[0].getsockname()[1]}
+        spec = {"containers": [{"name": "c", "ports": [port]}]}
+        asking = pod(spec=spec, status={"podIP": "127.0.0.1"})
+        return await cluster.get_json(asking, "http", "/progress"), asked
+
+
+async def test_a_pod_is_asked_for_a_plain_answer(tmp_path: Path) -> None:
+    answer, asked = await answer_of(b"", b'{"done": 3}', tmp_path)
+    assert answer == {"done": 3}
+    assert b"accept-encoding: identity\r\n" in asked.lower()
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"content-encoding: gzip\r\n", gzip.compress(b'{"done": 3}')),
+        (b"content-encoding: gzip\r\n", gzip.compress(b'{"a": "%b"}' % (b"x" * 10_000_000))),
+        (b"", b'{"a": "%b"}' % (b"x" * 10_000_000)),
+        (b"", b"["),
+        (b"", b"[1]"),
+        (b"", b'{"a":' * 10_000),
+        (b"content-length: 9\r\n", b"{}"),
+    ],
+    ids=["compressed", "bomb", "long", "no json", "no object", "deep", "cut"],
+)
+async def test_any_other_answer_is_none(head: bytes, body: bytes, tmp_path: Path) -> None:
+    answer, _ = await answer_of(head, body, tmp_path)
+    assert answer is None
 
 
 def test_an_event_is_about_its_resource() -> None:

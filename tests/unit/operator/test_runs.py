@@ -663,7 +663,7 @@ async def test_the_progress_of_shards_adds_up_though_some_have_ended() -> None:
     pods = [make_pod("a", job="j"), over, make_pod("c", job="j"), scored]
 
     class Cluster:
-        async def get_json(self, pod: Manifest, *_: str) -> Any:
+        async def get_json(self, pod: Manifest, *_: str) -> Manifest | None:
             told = {"a": {"done": 5, "total": 30}, "c": {"done": 7, "total": 31}}
             return told[pod["metadata"]["name"]]
 
