@@ -24,8 +24,10 @@ from proctor_operator.settings import VERSION
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 PIPE_WIDTH = 120
-console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-errors = Console(stderr=True, width=None if sys.stderr.isatty() else PIPE_WIDTH)
+console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
+errors = Console(
+    stderr=True, width=None if sys.stderr.isatty() else PIPE_WIDTH, markup=False, emoji=False
+)
 Files = Annotated[list[Path], typer.Argument(help="YAML files, as for kubectl apply -f.")]
 INVALID_INPUT = 64
 
@@ -96,7 +98,7 @@ def show_results(resources: list[Manifest], state: Path) -> None:
     for manifest in runs:
         console.print(view.score_table(manifest))
     for manifest in runs:
-        console.print(view.status_yaml(manifest), markup=False, highlight=False, soft_wrap=True)
+        console.print(view.status_yaml(manifest), highlight=False, soft_wrap=True)
     errors.print(f"logs and artifacts: {state}")
 
 
@@ -122,7 +124,7 @@ def tasks_command(
     found = catalogue.search(search or "", harness)
     if not found:
         near = ", ".join(name for each in known for name in catalogue.near(each, search or ""))
-        errors.print(f"no such task{f'; did you mean {near}?' if near else ''}", markup=False)
+        errors.print(f"no such task{f'; did you mean {near}?' if near else ''}")
         raise typer.Exit(1)
     console.print(tasks.table(found))
     if harness not in catalogue.COMPLETE:
@@ -140,12 +142,16 @@ def loaded(files: list[Path]) -> Documents:
     try:
         documents = load(files)
     except DocumentsInvalidError as error:
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(INVALID_INPUT) from None
+        raise refused(str(error)) from None
     if not documents.resources:
-        errors.print("no ModelDeployment and no EvaluationRun in the files")
-        raise typer.Exit(INVALID_INPUT)
+        raise refused("no ModelDeployment and no EvaluationRun in the files")
     return documents
+
+
+def refused(words: str) -> typer.Exit:
+    """The end of the program where its input is wrong; says so in `words`."""
+    errors.print(words, highlight=False, soft_wrap=True)
+    return typer.Exit(INVALID_INPUT)
 
 
 def claims(options: list[str]) -> dict[str, Path]:
