@@ -13,13 +13,14 @@ from rich.console import Console
 
 from proctor_cli import tasks, view
 from proctor_cli.documents import Documents, DocumentsInvalidError, load
+from proctor_cli.endless import endless
 from proctor_cli.local.cluster import LocalCluster
 from proctor_cli.local_run import passed, run
 from proctor_crds import catalogue
 from proctor_crds.evaluation_run import Harness
 from proctor_crds.validation import did_you_mean
 from proctor_operator import logs
-from proctor_operator.cluster import Manifest
+from proctor_operator.cluster import ClusterError, Manifest
 from proctor_operator.settings import VERSION
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -48,14 +49,19 @@ def run_command(
 ) -> None:
     """Serve and evaluate on this machine: pods run as processes on 127.0.0.1.
 
-    Ends when every EvaluationRun has ended, with 0 where all succeeded and no gate failed, else 1.
+    Ends when every EvaluationRun has ended, with 0 where all succeeded and no gate failed, else 1;
+    with 64 at once where a file is wrong or would be waited for without end.
     """
     documents, volumes = loaded(files), claims(volume or [])
+    if waits := list(endless(documents)):
+        raise refused("\n".join(waits))
     state = state or Path(tempfile.mkdtemp(prefix="proctor-"))
     try:
         ended = asyncio.run(
             asyncio.wait_for(run_locally(documents, volumes, state), timeout=timeout)
         )
+    except ClusterError as error:
+        raise refused(str(error)) from None
     except TimeoutError:
         errors.print(f"not finished after {timeout} s; every process was ended; logs: {state}")
         raise typer.Exit(1) from None
