@@ -13,19 +13,22 @@ from rich.console import Console
 
 from proctor_cli import tasks, view
 from proctor_cli.documents import Documents, DocumentsInvalidError, load
+from proctor_cli.endless import endless
 from proctor_cli.local.cluster import LocalCluster
 from proctor_cli.local_run import passed, run
 from proctor_crds import catalogue
 from proctor_crds.evaluation_run import Harness
 from proctor_crds.validation import did_you_mean
 from proctor_operator import logs
-from proctor_operator.cluster import Manifest
+from proctor_operator.cluster import ClusterError, Manifest
 from proctor_operator.settings import VERSION
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 PIPE_WIDTH = 120
-console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-errors = Console(stderr=True, width=None if sys.stderr.isatty() else PIPE_WIDTH)
+console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, emoji=False)
+errors = Console(
+    stderr=True, width=None if sys.stderr.isatty() else PIPE_WIDTH, markup=False, emoji=False
+)
 Files = Annotated[list[Path], typer.Argument(help="YAML files, as for kubectl apply -f.")]
 INVALID_INPUT = 64
 
@@ -46,14 +49,19 @@ def run_command(
 ) -> None:
     """Serve and evaluate on this machine: pods run as processes on 127.0.0.1.
 
-    Ends when every EvaluationRun has ended, with 0 where all succeeded and no gate failed, else 1.
+    Ends when every EvaluationRun has ended, with 0 where all succeeded and no gate failed, else 1;
+    with 64 at once where a file is wrong or would be waited for without end.
     """
     documents, volumes = loaded(files), claims(volume or [])
+    if waits := list(endless(documents)):
+        raise refused("\n".join(waits))
     state = state or Path(tempfile.mkdtemp(prefix="proctor-"))
     try:
         ended = asyncio.run(
             asyncio.wait_for(run_locally(documents, volumes, state), timeout=timeout)
         )
+    except ClusterError as error:
+        raise refused(str(error)) from None
     except TimeoutError:
         errors.print(f"not finished after {timeout} s; every process was ended; logs: {state}")
         raise typer.Exit(1) from None
@@ -96,7 +104,7 @@ def show_results(resources: list[Manifest], state: Path) -> None:
     for manifest in runs:
         console.print(view.score_table(manifest))
     for manifest in runs:
-        console.print(view.status_yaml(manifest), markup=False, highlight=False, soft_wrap=True)
+        console.print(view.status_yaml(manifest), highlight=False, soft_wrap=True)
     errors.print(f"logs and artifacts: {state}")
 
 
@@ -122,7 +130,7 @@ def tasks_command(
     found = catalogue.search(search or "", harness)
     if not found:
         near = ", ".join(name for each in known for name in catalogue.near(each, search or ""))
-        errors.print(f"no such task{f'; did you mean {near}?' if near else ''}", markup=False)
+        errors.print(f"no such task{f'; did you mean {near}?' if near else ''}")
         raise typer.Exit(1)
     console.print(tasks.table(found))
     if harness not in catalogue.COMPLETE:
@@ -140,12 +148,16 @@ def loaded(files: list[Path]) -> Documents:
     try:
         documents = load(files)
     except DocumentsInvalidError as error:
-        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(INVALID_INPUT) from None
+        raise refused(str(error)) from None
     if not documents.resources:
-        errors.print("no ModelDeployment and no EvaluationRun in the files")
-        raise typer.Exit(INVALID_INPUT)
+        raise refused("no ModelDeployment and no EvaluationRun in the files")
     return documents
+
+
+def refused(words: str) -> typer.Exit:
+    """The end of the program where its input is wrong; says so in `words`."""
+    errors.print(words, highlight=False, soft_wrap=True)
+    return typer.Exit(INVALID_INPUT)
 
 
 def claims(options: list[str]) -> dict[str, Path]:

@@ -16,6 +16,9 @@ from proctor_operator.status import find
 from proctor_operator.work_queue import WorkQueue
 
 SETTINGS = Settings(progress_seconds=1)
+CLUSTER_FIELDS = {"queueName", "ttlSecondsAfterFinished"}
+"""Fields of a spec that are dropped: no Kueue is here to start what would wait in a queue, and a
+run that deleted itself could not be shown."""
 
 
 @asynccontextmanager
@@ -55,7 +58,7 @@ async def run(
     changes = asyncio.Event()
     cluster.watch(lambda _: changes.set())
     async with controlled(cluster):
-        for manifest in [*documents.others, *map(unqueued, documents.resources)]:
+        for manifest in [*documents.others, *map(without_cluster_fields, documents.resources)]:
             await cluster.apply(manifest)
         while True:
             changes.clear()
@@ -66,9 +69,9 @@ async def run(
             await changes.wait()
 
 
-def unqueued(manifest: Manifest) -> Manifest:
-    """The resource without a queue: no Kueue is here to start what would wait in one."""
-    spec = {key: value for key, value in manifest["spec"].items() if key != "queueName"}
+def without_cluster_fields(manifest: Manifest) -> Manifest:
+    """The resource without what its spec asks of a cluster that stays."""
+    spec = {k: v for k, v in manifest["spec"].items() if k not in CLUSTER_FIELDS}
     return manifest | {"spec": spec}
 
 

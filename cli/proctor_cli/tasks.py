@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from proctor_crds import catalogue
 from proctor_crds.evaluation_run import EvaluationRunSpec
@@ -19,7 +20,8 @@ def table(tasks: Iterable[catalogue.Task]) -> Table:
         samples = "" if task.samples is None else str(task.samples)
         endpoints, needs = ", ".join(task.endpoint_types), ", ".join(task.needs)
         metrics = ", ".join(described(task))
-        found.add_row(task.harness, task.name, endpoints, needs, samples, metrics, about(task))
+        row = (task.harness, task.name, endpoints, needs, samples, metrics, about(task))
+        found.add_row(*map(Text, row))  # in a plain string rich takes `[word]` for markup
     return found
 
 

@@ -1,4 +1,7 @@
-"""What a person sees: resources as they change, scores when they are there."""
+"""What a person sees: resources as they change, scores when they are there.
+
+A text of a cluster's or a harness's is a `Text`: in a plain string rich takes `[word]` for markup.
+"""
 
 from textwrap import shorten
 from typing import Any
@@ -56,23 +59,24 @@ def progress_table(resources: list[Manifest]) -> Table:
         status = manifest.get("status") or {}
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         state, detail = telling(kind, status.get("conditions", []))
-        row = (kind, name, state, status.get("progress", ""), status.get("score", ""))
-        table.add_row(*row, shorten(detail, DETAIL_LIMIT, placeholder=" ..."))
+        detail = shorten(detail, DETAIL_LIMIT, placeholder=" ...")
+        rest = (status.get("progress", ""), status.get("score", ""), detail)
+        table.add_row(kind, name, state, *map(Text, rest))
     return table
 
 
-def telling(kind: str, conditions: list[Manifest]) -> tuple[str, str]:
+def telling(kind: str, conditions: list[Manifest]) -> tuple[Text, str]:
     """The condition that says most about a resource right now, as state and detail."""
     refused = find(conditions, ConditionType.ACCEPTED)
     if refused and refused["status"] == "False":
-        return f"[red]{refused['reason']}[/red]", refused["message"]
+        return Text(refused["reason"], "red"), refused["message"]
     order = (ConditionType.SUCCEEDED, ConditionType.RUNNING)
     for wanted in (ConditionType.READY,) if kind == "ModelDeployment" else order:
         found = find(conditions, wanted)
         if found and not (wanted == ConditionType.SUCCEEDED and found["status"] == "Unknown"):
             style = "yellow" if in_motion(found) else STYLES[found["status"]]
-            return f"[{style}]{found['reason']}[/{style}]", found["message"]
-    return "", ""
+            return Text(found["reason"], style), found["message"]
+    return Text(), ""
 
 
 def in_motion(condition: Manifest) -> bool:
@@ -96,7 +100,7 @@ def score_table(run: Manifest) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for evaluation in run.get("status", {}).get("evaluations", []):
         for record in evaluation.get("results", []):
-            table.add_row(evaluation["name"], *score_row(record))
+            table.add_row(evaluation["name"], *map(Text, score_row(record)))
     return table
 
 

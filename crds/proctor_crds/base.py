@@ -73,6 +73,5 @@ Message = Annotated[str, Field(max_length=32768)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, max_length=64)]
 """RFC 3339, UTC."""
 
-Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 Decimal = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$", max_length=32)]
 """A number as a decimal string: the API has no floats."""

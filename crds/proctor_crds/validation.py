@@ -4,6 +4,7 @@ Types and bounds come from pydantic, rules from the very CEL text that the CRDs 
 parses with this too: an object stored under an older CRD is a condition, never a crash.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import celpy
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from proctor_crds.base import Model
@@ -100,7 +102,7 @@ def models_inside(annotation: Any) -> list[type[Model]]:
 
 
 def broken_rules(node: Any, path: str) -> Iterator[Problem]:
-    """CEL rules that do not hold anywhere in the tree below `node`."""
+    """CEL rules that do not hold, and items given twice, anywhere in the tree below `node`."""
     if isinstance(node, list):
         for index, item in enumerate(node):
             yield from broken_rules(item, f"{path}[{index}]")
@@ -111,7 +113,27 @@ def broken_rules(node: Any, path: str) -> Iterator[Problem]:
         if not program(rule.expression).evaluate({"self": document}):
             yield Problem(path, rule.message)
     for name, field in type(node).model_fields.items():
-        yield from broken_rules(getattr(node, name), f"{path}.{field.alias}")
+        value, below = getattr(node, name), f"{path}.{field.alias}"
+        yield from repeated(identities(field, value or []), below)
+        yield from broken_rules(value, below)
+
+
+def identities(field: FieldInfo, items: Any) -> list[Any]:
+    """What no two items may share; nothing where the field is neither a set nor a list-map."""
+    match field.json_schema_extra:
+        case {"x-kubernetes-list-type": "set"}:
+            return list(items)
+        case {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}:
+            dumped = (item.model_dump(by_alias=True) for item in items)
+            return [{key: item[key] for key in keys} for item in dumped]
+    return []
+
+
+def repeated(found: list[Any], path: str) -> Iterator[Problem]:
+    """Each that is equal to one before it."""
+    for index, each in enumerate(found):
+        if each in found[:index]:
+            yield Problem(f"{path}[{index}]", f"Duplicate value: {json.dumps(each)}; remove one")
 
 
 @cache

@@ -55,10 +55,6 @@ class WorkQueue:
             for _ in range(self._workers):
                 group.create_task(self._worker())
 
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing is worked on (timers aside)."""
-        return not self._waiting and not self._active
-
     def depth(self) -> int:
         """How many keys wait to be worked on (timers aside)."""
         return len(self._waiting)

@@ -137,6 +137,22 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         changed(RUN, "spec.evaluations", [RUN["spec"]["evaluations"][0]] * 2),
         "duplicate",
     ),
+    "same task twice": (
+        changed(RUN, "spec.evaluations.0.tasks", ["arithmetic_mc", "arithmetic_mc"]),
+        "duplicate entries for key",
+    ),
+    "unknown field beside the spec": (
+        changed(RUN, "sepc", 1),
+        ".sepc: field not declared in schema",
+    ),
+    "number as a label": (
+        changed(RUN, "metadata.labels", {"tier": 1}),
+        ".metadata.labels.tier: expected string",
+    ),
+    "number as an annotation": (
+        changed(RUN, "metadata.annotations", {"attempt": 1}),
+        ".metadata.annotations.attempt: expected string",
+    ),
     "float in a gate": (
         changed(RUN, "spec.gate.rules.0.min", 0.5),
         "expected string",

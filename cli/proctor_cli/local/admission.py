@@ -1,15 +1,22 @@
 """What the apiserver would refuse. Only rules that a manifest written for Proctor can break."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from proctor_cli.local.schema import misfits
+from proctor_cli.local.secret_data import illegible
+from proctor_crds.common import API_VERSION
+from proctor_crds.kinds import KINDS
+from proctor_crds.validation import SpecInvalidError, check_name, parse
 from proctor_operator.cluster import Manifest, Rejected
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_KEY = re.compile(
+    rf"(?=[^/]{{1,253}}/|[^/]+$)({_SUBDOMAIN.pattern}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+)
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 
@@ -31,17 +38,20 @@ _IMMUTABLE = {
 
 def admit(new: Manifest, old: Manifest | None) -> None:
     """Raise `Rejected`, naming every field at fault, if `new` may not replace `old`."""
-    # Rules may rely on types.
-    problems = list(misfits(new)) or [*_rules(new), *(_changed(new, old) if old else ())]
-    if problems:
+    if found := problems(new, old):
         meta = new.get("metadata", {})
         title = f'{new.get("kind", "object")} "{meta.get("name", "")}" is invalid'
-        raise Rejected(f"{title}: {'; '.join(problems)}")
+        raise Rejected(f"{title}: {'; '.join(found)}")
 
 
-def _rules(new: Manifest) -> Iterator[str]:
-    yield from _metadata(new)
-    yield from _workload(new)
+def problems(new: Manifest, old: Manifest | None = None) -> list[str]:
+    """Every field at fault, if `new`, which has no nulls, may not be made or replace `old`."""
+    # Rules may rely on types.
+    return list(misfits(new)) or [
+        *_metadata(new),
+        *_content(new),
+        *(_changed(new, old) if old else ()),
+    ]
 
 
 def _metadata(new: Manifest) -> Iterator[str]:
@@ -56,15 +66,27 @@ def _metadata(new: Manifest) -> Iterator[str]:
     if not _LABEL.fullmatch(namespace):
         yield f'metadata.namespace: Invalid value: "{namespace}": not a DNS label'
     yield from _labels("metadata.labels", meta.get("labels", {}))
+    # Of annotations the case is free, also before the slash.
+    yield from _keys("metadata.annotations", map(str.lower, meta.get("annotations", {})))
 
 
-def _labels(path: str, labels: dict[str, Any]) -> Iterator[str]:
+def _labels(path: str, labels: Mapping[str, str]) -> Iterator[str]:
+    yield from _keys(path, labels)
     for key, value in labels.items():
-        if not (isinstance(value, str) and _LABEL_VALUE.fullmatch(value)):
+        if not _LABEL_VALUE.fullmatch(value):
             yield f'{path}: Invalid value: "{value}" of {key}: not a label of 63 characters or less'
 
 
-def _workload(new: Manifest) -> Iterator[str]:
+def _keys(path: str, keys: Iterable[str]) -> Iterator[str]:
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            yield f'{path}: Invalid value: "{key}": not a key such as example.com/name'
+
+
+def _content(new: Manifest) -> Iterator[str]:
+    if new.get("apiVersion") == API_VERSION:
+        yield from _resource(new)
+        return
     spec = new.get("spec", {})
     match new.get("kind"):
         case "Pod":
@@ -77,6 +99,20 @@ def _workload(new: Manifest) -> Iterator[str]:
             yield from _job(spec)
         case "Service":
             yield from _service(spec)
+        case "Secret" | "ConfigMap":
+            yield from illegible(new)
+
+
+def _resource(new: Manifest) -> Iterator[str]:
+    kind = KINDS.get(new.get("kind", ""))
+    if kind is None:
+        yield f"kind: no {new.get('kind')} in {API_VERSION}; known: {', '.join(sorted(KINDS))}"
+        return
+    try:
+        check_name(new["metadata"]["name"])
+        parse(kind.spec, new.get("spec", {}))
+    except SpecInvalidError as error:
+        yield from map(str, error.problems)
 
 
 def _template(spec: Manifest) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Whether an object fits the types of Kubernetes' API. Pure.
 
 types.json is what an apiserver publishes of the kinds that a local cluster runs, less all but names
-and types. Other kinds fit as they are.
+and types. Of other kinds only what every object has is known; the spec of Proctor's own is for
+`proctor_crds.validation` to judge.
 """
 
 import json
@@ -11,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from proctor_crds.common import API_VERSION
+from proctor_crds.validation import did_you_mean
 from proctor_operator.cluster import Manifest
 
 FILE = Path(__file__).with_name("types.json")
 TYPES: Mapping[str, Mapping[str, Any]] = json.loads(FILE.read_text())
 
+_OBJECT = {"apiVersion": "string", "kind": "string", "metadata": "ObjectMeta"}
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
 # A fraction of a second will do for a period here: tests would wait for whole ones.
 _SCALARS: Mapping[str, type | tuple[type, ...]] = {
@@ -28,8 +32,17 @@ _SCALARS: Mapping[str, type | tuple[type, ...]] = {
 
 def misfits(manifest: Manifest) -> Iterator[str]:
     """Every field that is unknown, of another type, or given twice, in the apiserver's words."""
-    if manifest.get("kind") in TYPES:
-        yield from _misfits(manifest, manifest["kind"], "")
+    yield from _of_object(manifest, _fields(manifest), "")
+
+
+def _fields(manifest: Manifest) -> Mapping[str, Any]:
+    """The fields that an object may have at its top, with their types."""
+    kind = manifest.get("kind")
+    if isinstance(kind, str) and kind in TYPES:
+        return TYPES[kind]
+    if manifest.get("apiVersion") == API_VERSION:
+        return _OBJECT | {"spec": "any", "status": "any"}
+    return dict.fromkeys(manifest, "any") | _OBJECT
 
 
 def _misfits(value: Any, kind: Any, path: str) -> Iterator[str]:
@@ -56,7 +69,8 @@ def _of_object(value: Manifest, fields: Mapping[str, Any], path: str) -> Iterato
         if name in fields:
             yield from _misfits(each, fields[name], f"{path}.{name}")
         else:
-            yield f"{path}.{name}: field not declared in schema"
+            meant = did_you_mean(name, list(fields))
+            yield f"{path}.{name}: field not declared in schema{meant}"
 
 
 def _word(kind: Any) -> str:

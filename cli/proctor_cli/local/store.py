@@ -68,6 +68,7 @@ class Store:
         """Server-side apply of all but the status."""
         desired = _desired(manifest)
         admit(desired, None)
+        desired = encoded(desired) if desired.get("kind") == "Secret" else desired
         ref = Ref.of(desired)
         live = self._objects.get(ref)
         check(manifest, live)
@@ -175,7 +176,7 @@ def _desired(manifest: Manifest) -> Manifest:
         for key, value in desired.get("metadata", {}).items()
         if key not in (*_SERVER_FIELDS, "deletionTimestamp", "deletionGracePeriodSeconds")
     }
-    return encoded(desired) if desired.get("kind") == "Secret" else desired
+    return desired
 
 
 def _gone(manifest: Manifest) -> bool:

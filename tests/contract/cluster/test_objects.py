@@ -177,6 +177,46 @@ async def test_a_label_value_of_more_than_63_characters_is_rejected(subject: Sub
         await subject.cluster.apply(made)
 
 
+@pytest.mark.parametrize(
+    ("meta", "words"),
+    [
+        ({"labels": {"x": 1}}, r"\.metadata\.labels\.x: expected string"),
+        ({"annotations": {"x": 1}}, r"\.metadata\.annotations\.x: expected string"),
+        ({"labels": {"a b": "1"}}, r"metadata\.labels: Invalid value"),
+        ({"annotations": {"a b": "1"}}, r"metadata\.annotations: Invalid value"),
+        ({"lables": {}}, r"\.metadata\.lables: field not declared in schema"),
+    ],
+)
+async def test_bad_metadata_is_rejected(subject: Subject, meta: Manifest, words: str) -> None:
+    made = config_map(subject.namespace)
+    made["metadata"] |= meta
+    with pytest.raises(Rejected, match=words):
+        await subject.cluster.apply(made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "words"),
+    [
+        ("Secret", {"stringData": {"x": 1}}, r"\.stringData\.x: expected string"),
+        ("Secret", {"data": {"x": "%"}}, "illegal base64 data"),
+        ("ConfigMap", {"binaryData": {"x": "%"}}, "illegal base64 data"),
+        ("ConfigMap", {"date": {}}, r"\.date: field not declared in schema"),
+        (
+            "PersistentVolumeClaim",
+            {"spec": {"accesModes": ["ReadWriteOnce"]}},
+            r"\.spec\.accesModes: field not declared in schema",
+        ),
+    ],
+)
+async def test_what_pods_cannot_be_given_is_rejected(
+    subject: Subject, kind: str, fields: Manifest, words: str
+) -> None:
+    meta = {"name": "given", "namespace": subject.namespace}
+    made = {"apiVersion": "v1", "kind": kind, "metadata": meta, **fields}
+    with pytest.raises(Rejected, match=words):
+        await subject.cluster.apply(made)
+
+
 async def test_a_jobs_template_cannot_change(subject: Subject) -> None:
     await subject.cluster.apply(_idle_job(subject, "pass"))
     with pytest.raises(Rejected, match="immutable"):

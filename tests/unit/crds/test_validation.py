@@ -101,6 +101,27 @@ def test_a_broken_rule_names_where_it_lies() -> None:
     assert of_evaluation(datasets={})[0].startswith("spec.evaluations[0].datasets: datasets: set")
 
 
+def test_a_task_given_twice_is_named() -> None:
+    said = of_evaluation(tasks=["t", "u", "t", "u"])
+    assert said == [
+        'spec.evaluations[0].tasks[2]: Duplicate value: "t"; remove one',
+        'spec.evaluations[0].tasks[3]: Duplicate value: "u"; remove one',
+    ]
+
+
+def test_evaluations_may_differ_in_all_but_their_name() -> None:
+    twice = [EVALUATION | {"name": "a"}, EVALUATION | {"name": "a", "tasks": ["other"]}]
+    assert problems(EvaluationRunSpec, RUN | {"evaluations": twice}) == [
+        'spec.evaluations[1]: Duplicate value: {"name": "a"}; remove one'
+    ]
+    parse(EvaluationRunSpec, RUN | {"evaluations": [twice[0], twice[1] | {"name": "b"}]})
+
+
+def test_rules_of_a_gate_may_be_the_same() -> None:
+    rule = {"task": "arithmetic_mc", "metric": "acc", "min": "0.5"}
+    parse(EvaluationRunSpec, RUN | {"gate": {"rules": [rule, rule]}})
+
+
 def test_words_far_from_everything_known_get_no_suggestion() -> None:
     assert did_you_mean("zzz", ["triton", "vllm"]) == ""
 

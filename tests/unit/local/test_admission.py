@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from proctor_cli.local.admission import admit
+from proctor_cli.local.admission import admit, problems
 from proctor_operator.cluster import Manifest, Rejected
+from tests.apiserver.test_admission import DEPLOYMENT, REFUSED, RUN
 
 CONTAINER: Manifest = {"name": "main", "image": "x"}
 
@@ -38,6 +39,10 @@ def config(**fields: Any) -> Manifest:
     }
 
 
+def placed(resource: Manifest) -> Manifest:
+    return resource | {"metadata": {"namespace": "ns", **resource["metadata"]}}
+
+
 PORT = {"port": 80}
 
 
@@ -51,6 +56,10 @@ PORT = {"port": 80}
         manifest("Service", {"ports": [PORT]}),
         deployment({"app": "a"}),
         manifest("Unheard", {"anything": 1}, name="a.b-c"),
+        manifest("Unheard", {}, labels={"Example.x": "", "example.com/A_b": "1.x"}) | {"rules": []},
+        manifest("Unheard", {}, annotations={"Example.com/A": "any\ntext"}),
+        placed(DEPLOYMENT),
+        placed(RUN) | {"status": {"score": "1"}},
     ],
     ids=lambda each: each["kind"],
 )
@@ -66,6 +75,18 @@ def test_admitted(good: Manifest) -> None:
         (manifest("Service", {}), "spec.ports"),
         (manifest("Any", {}, namespace="A"), "metadata.namespace"),
         (manifest("Any", {}, labels={"a": 1}), "metadata.labels"),
+        (manifest("Any", {}, labels={"a b": "1"}), 'metadata.labels: Invalid value: "a b"'),
+        (manifest("Any", {}, labels={"Ab.c/d": "1"}), 'metadata.labels: Invalid value: "Ab.c/d"'),
+        (manifest("Any", {}, labels={"a/b/c": "1"}), 'metadata.labels: Invalid value: "a/b/c"'),
+        (manifest("Any", {}, labels={"a" * 64: "1"}), "metadata.labels: Invalid value"),
+        (manifest("Any", {}, labels={"a" * 254 + "/b": "1"}), "metadata.labels: Invalid value"),
+        (manifest("Any", {}, annotations={"a": 1}), "metadata.annotations.a: expected string"),
+        (manifest("Any", {}, annotations={"": "1"}), "metadata.annotations: Invalid value"),
+        (manifest("Any", {}, lables={}), "metadata.lables: field not declared in schema; did you"),
+        (manifest("Any", {}, name=5), "metadata.name: expected string, got 5"),
+        (config(binaryData={"a": "%"}), "binaryData.a: illegal base64 data"),
+        (config(kind="Secret", data={"a": "%"}), "data.a: illegal base64 data"),
+        (placed(RUN) | {"kind": "EvaluationRnu"}, "kind: no EvaluationRnu in proctor.dev/v1alpha1"),
         (manifest("Pod", {}), "spec.containers"),
         (
             manifest("Pod", {"containers": [CONTAINER], "initContainers": [CONTAINER]}),
@@ -96,6 +117,12 @@ def test_rejected_with_the_field_at_fault(bad: Manifest, field: str) -> None:
     with pytest.raises(Rejected) as error:
         admit(bad, None)
     assert field in str(error.value)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_apiserver_refuses_is_refused(case: str) -> None:
+    bad, _ = REFUSED[case]
+    assert problems(placed(bad))
 
 
 def test_every_problem_is_told_at_once() -> None:

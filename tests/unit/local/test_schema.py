@@ -32,7 +32,7 @@ def test_fits(main: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("main", "problem"),
     [
-        ({"arg": []}, ".arg: field not declared in schema"),
+        ({"arg": []}, ".arg: field not declared in schema; did you mean args or image?"),
         ({"args": "a"}, '.args: expected list, got "a"'),
         ({"args": [1]}, ".args[0]: expected string, got 1"),
         ({"env": ["A"]}, '.env[0]: expected map, got "A"'),
@@ -60,5 +60,25 @@ def test_does_not_fit(main: dict[str, Any], problem: str) -> None:
     assert found.endswith(problem)
 
 
-def test_other_kinds_are_not_ours_to_judge() -> None:
-    assert list(misfits({"kind": "ModelDeployment", "spec": {"anything": 1}})) == []
+@pytest.mark.parametrize("version", ["proctor.dev/v1alpha1", "else.dev/v1"])
+def test_of_other_kinds_the_spec_is_not_judged(version: str) -> None:
+    made = {"apiVersion": version, "kind": "ModelDeployment", "spec": {"anything": 1}}
+    assert list(misfits(made)) == []
+
+
+def test_of_unknown_kinds_no_field_but_the_metadata_is_judged() -> None:
+    made = {"apiVersion": "else.dev/v1", "kind": "Else", "metadata": {"name": "a"}, "rules": 1}
+    assert list(misfits(made)) == []
+    assert list(misfits(made | {"metadata": "a"})) == ['.metadata: expected map, got "a"']
+
+
+def test_a_kind_that_is_no_text_does_not_fit() -> None:
+    assert list(misfits({"apiVersion": 1, "kind": ["x"]})) == [
+        ".apiVersion: expected string, got 1",
+        '.kind: expected string, got ["x"]',
+    ]
+
+
+def test_beside_the_spec_of_a_resource_there_is_nothing_but_its_status() -> None:
+    made = {"apiVersion": "proctor.dev/v1alpha1", "status": {}, "sepc": 1}
+    assert list(misfits(made)) == [".sepc: field not declared in schema; did you mean spec?"]

@@ -35,6 +35,11 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
+def idle(queue: WorkQueue) -> bool:
+    """Whether nothing waits and nothing is worked on (timers aside)."""
+    return queue.depth() == 0 and queue.slowest() is None
+
+
 class Recorder:
     """Work that notes its keys, and waits in each call for `gate` where there is one."""
 
@@ -58,7 +63,7 @@ async def test_a_key_added_often_while_it_waits_is_worked_on_once() -> None:
     async with running(work) as queue:
         for _ in range(5):
             queue.add(A)
-        await until(queue.idle)
+        await until(lambda: idle(queue))
     assert work.done == [A]
 
 
@@ -71,7 +76,7 @@ async def test_a_key_added_while_it_is_worked_on_is_worked_on_again() -> None:
         queue.add(A)
         queue.add(A)
         gate.set()
-        await until(lambda: len(work.done) == 2 and queue.idle())
+        await until(lambda: len(work.done) == 2 and idle(queue))
     assert work.done == [A, A]
     assert work.most == 1
 
@@ -89,7 +94,7 @@ async def test_one_slow_key_does_not_hold_up_another() -> None:
         await until(lambda: fast.done == [B])
         assert slow.done == []
         gate.set()
-        await until(queue.idle)
+        await until(lambda: idle(queue))
 
 
 def failing(times: int, error: Exception) -> tuple[list[Key], Callable[[Key], Awaitable[None]]]:
@@ -120,7 +125,7 @@ async def test_a_failed_key_that_is_added_need_not_wait() -> None:
         for count in range(1, 10):
             queue.add(A)
             # By now its delay is longer than `until` waits.
-            await until(lambda count=count: len(calls) >= count and queue.idle())  # type: ignore[misc]
+            await until(lambda count=count: len(calls) >= count and idle(queue))  # type: ignore[misc]
 
 
 async def test_a_key_comes_back_when_its_work_says() -> None:
@@ -158,7 +163,7 @@ async def test_depth_counts_those_that_wait_and_the_slowest_is_the_first_of_thos
         assert slowest
         assert slowest[0] == A
         gate.set()
-        await until(queue.idle)
+        await until(lambda: idle(queue))
         assert (queue.depth(), queue.slowest()) == (0, None)
 
 
@@ -187,6 +192,6 @@ async def test_no_schedule_loses_a_key_or_doubles_it(
             queue.add(key) if how == "add" else queue.add_after(key, timedelta(0))
             for _ in range(pauses):
                 await asyncio.sleep(0)
-        await until(lambda: set(work.done) == set(added) and queue.idle())
+        await until(lambda: set(work.done) == set(added) and idle(queue))
     assert work.most <= 1
     assert all(0 < count <= added[key] for key, count in Counter(work.done).items())
