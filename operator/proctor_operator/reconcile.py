@@ -69,14 +69,15 @@ def unaccepted(resource: Resource[Any], problem: str) -> Judged:
 
 
 async def reconcile_deployment(
-    owner: Resource[Any], cluster: Cluster, settings: Settings, _: datetime
+    owner: Resource[Any], cluster: Cluster, settings: Settings, now: datetime
 ) -> Judged:
     """Observe to judge, for a ModelDeployment."""
     observed = await deployments.observe(owner, cluster)
-    steps = plan(deployments.desire(owner, observed, settings), observed.children)
+    steps = plan(deployments.desire(owner, settings), observed.children)
     refusal = await act(owner, steps, observed.children, cluster)
     conditions, fields = deployments.judge(owner, observed, settings)
-    return acted(refusal, conditions, fields, deployments.next_look(observed, settings))
+    again = deployments.next_look(observed, settings, now)
+    return acted(refusal, conditions, fields, again)
 
 
 async def reconcile_run(
