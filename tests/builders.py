@@ -72,6 +72,7 @@ def make_pod(
     default: Manifest = {"name": name, "namespace": "team", "creationTimestamp": created}
     default |= {"labels": labels or {}, "ownerReferences": owners}
     readiness = {"type": "Ready", "status": "True" if ready else "False"}
+    readiness |= {"lastTransitionTime": created}
     status = {
         "phase": phase,
         "podIP": "10.0.0.7",

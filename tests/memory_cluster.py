@@ -14,6 +14,7 @@ class Memory:
     events: list[Event] = field(default_factory=list)
     statuses: list[Manifest] = field(default_factory=list)
     refused: frozenset[str] = frozenset()
+    failing: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
     answers: dict[str, Manifest | None] = field(default_factory=dict)
 
@@ -32,6 +33,8 @@ class Memory:
     async def apply(self, manifest: Manifest) -> Manifest:
         if manifest["kind"] in self.refused:
             raise Rejected("exceeded quota")
+        if manifest["kind"] in self.failing:
+            raise ClusterError("500: failed calling webhook")
         uid = f"uid-of-{manifest['metadata']['name']}"
         stored = {**manifest, "metadata": {"uid": uid} | manifest["metadata"]}
         self.objects[Ref.of(manifest)] = stored

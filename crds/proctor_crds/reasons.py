@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SPEC_VALID = "SpecValid"
     SPEC_INVALID = "SpecInvalid"
     CHILD_REJECTED = "ChildRejected"
+    CLUSTER_FAILED = "ClusterFailed"
 
     STARTING = "Starting"
     ROLLING_OUT = "RollingOut"
@@ -106,6 +107,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "A quota, an admission policy, a `pod` overlay that makes the pod invalid, or an object of"
         " that name that belongs to somebody else.",
         "Read the message; change the overlay, the policy or the name. It is tried each minute.",
+    ),
+    Reason.CLUSTER_FAILED: Explanation(
+        "The cluster could not make an object that the operator wants, nor say that it never will.",
+        "An admission webhook that does not answer, or an apiserver that is overloaded.",
+        "Mend what the message names. It is tried again by itself, within 5 minutes.",
     ),
     Reason.STARTING: Explanation(
         "Pods start; the model is being loaded.",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from proctor_crds.model_deployment import ModelDeploymentSpec
@@ -13,13 +13,25 @@ from proctor_operator.children.naming import TEMPLATE_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest
 from proctor_operator.metadata import owned
 from proctor_operator.plan import Desired
-from proctor_operator.pods import Trouble, image_digest, is_ready, newest_first, phase, trouble
+from proctor_operator.pods import (
+    Trouble,
+    image_digest,
+    is_ready,
+    newest_first,
+    phase,
+    ready_since,
+    trouble,
+)
 from proctor_operator.settings import Settings
 from proctor_operator.status import FALSE, TRUE, Condition
 
 CHILD_KINDS = (("apps/v1", "Deployment"), ("v1", "Service"))
 # Of the CRD: one value beyond them, and the apiserver would refuse the whole status.
 ENGINE_LIMIT, TEXT_LIMIT, NAME_LIMIT = 64, 1024, 253
+SERVERS_ASKED = 2
+"""Whether all of them answer is for their probes to tell."""
+LONGEST_PAUSE = timedelta(minutes=1)
+"""Between two questions to a server that never answers: another backend's, or out of reach."""
 SAID = ("template", "servedModel", "engine", "imageDigest", "checkpointDigest")
 """Fields of the status that a server told, and the template that it was made from."""
 
@@ -59,15 +71,16 @@ async def observe(owner: serving.Deployment, cluster: Cluster) -> Observed:
 
 
 async def effective_engine(pods: Sequence[Manifest], cluster: Cluster) -> Manifest:
-    """What the newest ready server reports at /v1/engine; empty where none is ready."""
-    for pod in filter(is_ready, newest_first(pods)):
-        engine = await cluster.get_json(pod, "http", "/v1/engine")
-        if engine is not None:
-            return engine
-    return {}
+    """What the newest ready server that answers reports at /v1/engine; empty where none does.
+
+    The next to it is asked at the same time: a pod out of reach takes the whole timeout.
+    """
+    asked = list(filter(is_ready, newest_first(pods)))[:SERVERS_ASKED]
+    answers = await asyncio.gather(*(cluster.get_json(p, "http", "/v1/engine") for p in asked))
+    return next((answer for answer in answers if answer is not None), {})
 
 
-def desire(owner: serving.Deployment, _: Observed, settings: Settings) -> Desired:
+def desire(owner: serving.Deployment, settings: Settings) -> Desired:
     """The children."""
     return Desired(serving.children(owner, settings))
 
@@ -133,10 +146,16 @@ def server_fields(observed: Observed) -> Manifest:
     return {key: value for key, value in found.items() if value}
 
 
-def next_look(observed: Observed, settings: Settings) -> timedelta | None:
-    """When to ask again a server that is ready and did not say what it serves."""
-    silent = any(map(is_ready, observed.pods)) and not observed.engine
-    return timedelta(seconds=settings.progress_seconds) if silent else None
+def next_look(observed: Observed, settings: Settings, now: datetime) -> timedelta | None:
+    """When to ask again a server that is ready and did not say what it serves.
+
+    After as long as the newest has been silent, within bounds.
+    """
+    ready = list(filter(is_ready, newest_first(observed.pods)))
+    if not ready or observed.engine:
+        return None
+    shortest = timedelta(seconds=settings.progress_seconds)
+    return min(max(now - (ready_since(ready[0]) or now), shortest), LONGEST_PAUSE)
 
 
 def text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -137,8 +138,19 @@ def phase(pod: Manifest) -> str:
 
 def is_ready(pod: Manifest) -> bool:
     """Whether the pod passes its readiness probe."""
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return readiness(pod).get("status") == "True"
+
+
+def ready_since(pod: Manifest) -> datetime | None:
+    """When a ready pod began to be ready, as far as it tells."""
+    since = readiness(pod).get("lastTransitionTime")
+    return datetime.fromisoformat(since) if since else None
+
+
+def readiness(pod: Manifest) -> Manifest:
+    """The pod's condition Ready; empty while it has none."""
+    conditions: list[Manifest] = pod.get("status", {}).get("conditions", [])
+    return next((c for c in conditions if c["type"] == "Ready"), {})
 
 
 def newest_first(pods: Iterable[Manifest]) -> list[Manifest]:

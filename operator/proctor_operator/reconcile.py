@@ -21,7 +21,15 @@ from proctor_operator.plan import Plan, plan
 from proctor_operator.resource import Resource, parsed, unparsed
 from proctor_operator.routing import Key
 from proctor_operator.settings import Settings
-from proctor_operator.status import Condition, accepted, merged, transitions
+from proctor_operator.status import (
+    FALSE,
+    UNKNOWN,
+    Condition,
+    accepted,
+    judged_before,
+    merged,
+    transitions,
+)
 
 log = structlog.get_logger()
 
@@ -38,6 +46,18 @@ class Judged:
     conditions: Sequence[Condition]
     fields: Manifest
     again: timedelta | None = None
+    error: ClusterError | None = None
+    """Raised when all is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a plan."""
+
+    refusal: str | None = None
+    """Why the cluster does not take some children."""
+    error: ClusterError | None = None
+    """Why the rest of the plan was left."""
 
 
 async def reconcile(
@@ -46,7 +66,7 @@ async def reconcile(
     """Bring one resource nearer to its spec; returns when to come back though nothing happens.
 
     That is None for a resource that is no more. Raises ClusterError where the cluster does not
-    answer: the caller tries again.
+    answer: the caller tries again. What could be seen until then is told before.
     """
     manifest = await cluster.get(Ref("proctor.dev/v1alpha1", key.kind, key.namespace, key.name))
     if manifest is None or ending(manifest):
@@ -59,6 +79,8 @@ async def reconcile(
     else:
         judged = await STAGES[key.kind](resource, cluster, settings, now)
     await report(resource, judged, cluster, now)
+    if judged.error:
+        raise judged.error
     return min(judged.again or LOOK_AGAIN, LOOK_AGAIN)
 
 
@@ -69,14 +91,15 @@ def unaccepted(resource: Resource[Any], problem: str) -> Judged:
 
 
 async def reconcile_deployment(
-    owner: Resource[Any], cluster: Cluster, settings: Settings, _: datetime
+    owner: Resource[Any], cluster: Cluster, settings: Settings, now: datetime
 ) -> Judged:
     """Observe to judge, for a ModelDeployment."""
     observed = await deployments.observe(owner, cluster)
-    steps = plan(deployments.desire(owner, observed, settings), observed.children)
-    refusal = await act(owner, steps, observed.children, cluster)
+    steps = plan(deployments.desire(owner, settings), observed.children)
+    outcome = await act(owner, steps, observed.children, cluster)
     conditions, fields = deployments.judge(owner, observed, settings)
-    return acted(refusal, conditions, fields, deployments.next_look(observed, settings))
+    again = deployments.next_look(observed, settings, now)
+    return acted(owner, outcome, Judged(conditions, fields, again))
 
 
 async def reconcile_run(
@@ -85,7 +108,7 @@ async def reconcile_run(
     """Observe to judge, for an EvaluationRun."""
     observed = await runs.observe(owner, cluster, settings, now)
     steps = plan(runs.desire(owner, observed, settings), observed.children)
-    refusal = await act(owner, steps, observed.children, cluster)
+    outcome = await act(owner, steps, observed.children, cluster)
     conditions, fields = runs.judge(owner, observed, settings, now)
     left = runs.time_to_live(owner, fields, now)
     # Not before its outcome was written once, for those who wait for it.
@@ -93,39 +116,51 @@ async def reconcile_run(
     if told and left is not None and left <= timedelta(0):
         await cluster.delete(owner.ref)
     again = runs.next_look(owner, observed, settings, fields, now)
-    return acted(refusal, conditions, fields, again)
+    return acted(owner, outcome, Judged(conditions, fields, again))
 
 
 STAGES = {"ModelDeployment": reconcile_deployment, "EvaluationRun": reconcile_run}
 
 
-def acted(
-    refusal: str | None,
-    conditions: Sequence[Condition],
-    fields: Manifest,
-    again: timedelta | None = None,
-) -> Judged:
+def acted(owner: Resource[Any], outcome: Outcome, judged: Judged) -> Judged:
     """What was judged, and whether the cluster took the children: what it refused is tried anew.
 
     Without all of its children nothing is Ready: the endpoint may be somebody else's Service.
     """
-    took = accepted(refusal, Reason.CHILD_REJECTED)
-    if refusal:
+    took, conditions, again = taken(owner, outcome), judged.conditions, judged.again
+    if took.status == FALSE:
         again = min(again or REFUSED_AGAIN, REFUSED_AGAIN)
         unready = replace(took, type=ConditionType.READY)
         conditions = [unready if c.type == ConditionType.READY else c for c in conditions]
-    return Judged([took, *conditions], fields, again)
+    return Judged([took, *conditions], judged.fields, again, outcome.error)
+
+
+def taken(owner: Resource[Any], outcome: Outcome) -> Condition:
+    """Accepted: while the cluster gives no answer, what it said last of the same spec."""
+    if outcome.refusal or not outcome.error:
+        return accepted(outcome.refusal, Reason.CHILD_REJECTED)
+    same = owner.status.get("observedGeneration") == owner.generation
+    before = judged_before(owner.status, ConditionType.ACCEPTED) if same else None
+    words = str(outcome.error)
+    return before or Condition(ConditionType.ACCEPTED, UNKNOWN, Reason.CLUSTER_FAILED, words)
 
 
 async def act(
     owner: Resource[Any], steps: Plan, children: Sequence[Manifest], cluster: Cluster
-) -> str | None:
-    """Carry the plan out; returns why, where children are refused."""
+) -> Outcome:
+    """Carry the plan out, up to where the cluster fails: each failure may take a whole timeout."""
     observed = {Ref.of(child) for child in children}
-    refusals = [await made(manifest, owner, observed, cluster) for manifest in steps.apply]
-    for ref in steps.delete:
-        await cluster.delete(ref)
-    return "; ".join(filter(None, refusals)) or None
+    refusals: list[str] = []
+    failed = None
+    try:
+        for manifest in steps.apply:
+            refused = await made(manifest, owner, observed, cluster)
+            refusals += [refused] if refused else []
+        for ref in steps.delete:
+            await cluster.delete(ref)
+    except ClusterError as error:
+        failed = error
+    return Outcome("; ".join(refusals) or None, failed)
 
 
 async def made(
@@ -141,6 +176,8 @@ async def made(
         await cluster.apply(manifest)
     except Rejected as error:
         return f"{title}: {error}"
+    except ClusterError as error:
+        raise ClusterError(f"{title}: {error}") from error
     return None
 
 

@@ -28,47 +28,72 @@ class Key:
         return cls(manifest["kind"], meta["namespace"], meta["name"])
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of a parent is a reason to look at it: its status alone, which we write, is none."""
+
+    uid: str
+    generation: int
+    waits_for: frozenset[Key]
+    """The deployments whose changes concern it."""
+
+    @classmethod
+    def of(cls, parent: Manifest) -> "Seen":
+        """A parent as it is now; one that is through waits for nothing."""
+        meta = parent["metadata"]
+        names = set() if ending(parent) or finished(parent) else deployments(parent)
+        awaited = (Key(MODEL_DEPLOYMENT.name, meta["namespace"], name) for name in names)
+        return cls(meta["uid"], meta.get("generation", 0), frozenset(awaited))
+
+
 @dataclass(slots=True)
 class Router:
-    """Knows which runs wait for which deployment, from the runs that passed by."""
+    """Knows the parents that passed by, and which runs among them wait for which deployment."""
 
-    waits_for: dict[Key, set[Key]] = field(default_factory=dict)
+    seen: dict[Key, Seen] = field(default_factory=dict)
     runs_of: dict[Key, set[Key]] = field(default_factory=dict)
 
     def keys(self, manifest: Manifest) -> set[Key]:
         """What to reconcile because `manifest` was made or changed."""
-        kind = manifest.get("kind")
-        if kind == MODEL_DEPLOYMENT.name:
-            key = Key.of(manifest)
-            return {key, *self.runs_of.get(key, set())}
-        if kind == EVALUATION_RUN.name:
-            self.remember(manifest)
-            return {Key.of(manifest)}
-        return parents(manifest)
+        if manifest.get("kind") not in KINDS:
+            return parents(manifest)
+        key = Key.of(manifest)
+        own = {key} if self.remember(manifest) else set()
+        return own | self.runs_of.get(key, set())
 
     def keys_of_deleted(self, manifest: Manifest) -> set[Key]:
         """What to reconcile because `manifest` is no more."""
-        keys = self.keys(manifest)
-        if manifest.get("kind") == EVALUATION_RUN.name:
-            self.forget(Key.of(manifest))
-        return keys
-
-    def remember(self, run: Manifest) -> None:
-        """Note the run's target and judges, so that their events reach the run."""
-        key = Key.of(run)
+        if manifest.get("kind") not in KINDS:
+            return parents(manifest)
+        key = Key.of(manifest)
         self.forget(key)
-        names = set() if ending(run) else deployments(run)
-        for name in names:
-            deployment = Key(MODEL_DEPLOYMENT.name, key.namespace, name)
-            self.waits_for.setdefault(key, set()).add(deployment)
-            self.runs_of.setdefault(deployment, set()).add(key)
+        return {key, *self.runs_of.get(key, set())}
 
-    def forget(self, run: Key) -> None:
-        """The run waits for nothing; what nobody waits for is not kept."""
-        for deployment in self.waits_for.pop(run, set()):
-            self.runs_of[deployment].discard(run)
+    def remember(self, parent: Manifest) -> bool:
+        """Note what it waits for, whose events then reach it; returns whether to look at it."""
+        key, now = Key.of(parent), Seen.of(parent)
+        if self.seen.get(key) == now:
+            return False
+        self.forget(key)
+        self.seen[key] = now
+        for deployment in now.waits_for:
+            self.runs_of.setdefault(deployment, set()).add(key)
+        return True
+
+    def forget(self, parent: Key) -> None:
+        """It waits for nothing; what nobody waits for is not kept."""
+        seen = self.seen.pop(parent, None)
+        for deployment in seen.waits_for if seen else ():
+            self.runs_of[deployment].discard(parent)
             if not self.runs_of[deployment]:
                 del self.runs_of[deployment]
+
+
+def finished(run: Manifest) -> bool:
+    """Whether a run ended as its spec is now; a changed one may start anew."""
+    status = run.get("status") or {}
+    same = status.get("observedGeneration") == run["metadata"].get("generation")
+    return same and "completionTime" in status
 
 
 def deployments(run: Manifest) -> set[str]:

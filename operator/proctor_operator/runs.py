@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from proctor_crds.evaluation_run import Evaluation
+from proctor_crds.reasons import ConditionType
 from proctor_operator import continuity, run_status
 from proctor_operator.children import queueing
 from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job, shards_job
@@ -27,8 +28,10 @@ from proctor_operator.metadata import ending, owned
 from proctor_operator.plan import Desired
 from proctor_operator.pods import phase
 from proctor_operator.settings import Settings
-from proctor_operator.status import Condition, timestamp
+from proctor_operator.status import Condition, judged_before, timestamp
 from proctor_operator.target import ObservedTarget, observe_all
+
+SOON = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ async def observe(owner: Run, cluster: Cluster, settings: Settings, now: datetim
 def may_ask(owner: Run, settings: Settings, now: datetime) -> bool:
     """Whether the adapters may be asked for their progress again.
 
-    Each answer is a status to write, and each status written is a reason to reconcile.
+    Each answer is a status to write, and whatever becomes of a pod is a reason to reconcile.
     """
     last = owner.status.get("lastProgressTime")
     pause = timedelta(seconds=settings.progress_seconds)
@@ -196,7 +199,7 @@ def judge(
     jobs = [child for child in observed.children if not ending(child) and not has_ended(child)]
     pods = [pod for pod in observed.pods if any(belongs(pod, job) for job in jobs)]
     conditions = [
-        observed.target.condition,
+        target_ready(owner, observed, done=done),
         run_status.preflight(found),
         run_status.running(owner, observed.target, found, jobs, pods, left=left(owner, observed)),
         run_status.succeeded(found),
@@ -215,6 +218,12 @@ def judge(
         "evaluations": [e.stored for e in found],
     }
     return conditions, {key: value for key, value in fields.items() if value is not None}
+
+
+def target_ready(owner: Run, observed: Observed, *, done: bool) -> Condition:
+    """Whether the target answers; a finished run has no use for it, and keeps what it saw last."""
+    last = judged_before(owner.status, ConditionType.TARGET_READY) if done else None
+    return last or observed.target.condition
 
 
 def judge_one(
@@ -258,10 +267,19 @@ def next_look(
     owner: Run, observed: Observed, settings: Settings, status: Manifest, now: datetime
 ) -> timedelta | None:
     """When to reconcile again though nothing happened: for progress, and to delete on time."""
+    if has_spare_job(observed, status):
+        return SOON
     if any(map(is_running, observed.pods)):
         return timedelta(seconds=settings.progress_seconds)
     left = time_to_live(owner, status, now)
-    return max(left, timedelta(seconds=1)) if left is not None else None
+    return max(left, SOON) if left is not None else None
+
+
+def has_spare_job(observed: Observed, status: Manifest) -> bool:
+    """Whether a Job goes on though its evaluation ended: once that is told, it is not desired."""
+    over = {e.get("job") for e in status.get("evaluations", []) if "completionTime" in e}
+    living = (child for child in observed.children if not ending(child) and not has_ended(child))
+    return any(child["metadata"]["name"] in over for child in living)
 
 
 def time_to_live(owner: Run, status: Manifest, now: datetime) -> timedelta | None:

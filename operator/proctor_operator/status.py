@@ -102,6 +102,14 @@ def accepted(problem: str | None = None, reason: Reason = Reason.SPEC_INVALID) -
     return Condition(ConditionType.ACCEPTED, TRUE, Reason.SPEC_VALID, "The spec is valid")
 
 
+def judged_before(status: Manifest, kind: ConditionType) -> Condition | None:
+    """A stored condition as it was judged; None too where another version gave its reason."""
+    found = find(status.get("conditions", []), kind)
+    if not found or found["reason"] not in set(Reason):
+        return None
+    return Condition(kind, found["status"], Reason(found["reason"]), found["message"])
+
+
 def find(conditions: Sequence[Manifest], kind: ConditionType) -> Manifest | None:
     """The condition of that type."""
     return next((c for c in conditions if c["type"] == kind), None)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
-from proctor_operator.cluster import Cluster, Ref
+from proctor_operator.cluster import Cluster, Manifest, Ref, Rejected
 from proctor_operator.controller import STUCK, Controller, Lead
 from proctor_operator.leadership import Duty, alone
 from proctor_operator.metrics import Metrics
 from proctor_operator.settings import Settings
 from tests import virtual_time
-from tests.builders import deployment_manifest, run_manifest
+from tests.builders import condition_of, deployment_manifest, run_manifest
 from tests.memory_cluster import Memory, holding, kinds
 
 
@@ -81,6 +81,46 @@ async def test_what_ends_the_duty_ends_the_controller() -> None:
 
     with pytest.raises(RuntimeError, match="lost"):
         await controller(Memory(), lead).run()
+
+
+ENOUGH = 100
+
+
+class Moody(Memory):
+    """A cluster that refuses every child, each time in other words, and tells of each write."""
+
+    refusals = 0
+    controller: Controller
+
+    async def apply(self, manifest: Manifest) -> Manifest:  # noqa: ARG002
+        self.refusals += 1
+        raise Rejected(f"overlay: (*bool)(0x{self.refusals:x})")
+
+    async def apply_status(self, manifest: Manifest) -> Manifest:
+        written = await super().apply_status(manifest)
+        # Time stands still in a loop without a pause.
+        if len(self.statuses) < ENOUGH:
+            self.controller.changed(self.objects[Ref.of(manifest)])
+        return written
+
+
+def test_a_refusal_in_ever_other_words_is_written_no_oftener_than_it_is_tried() -> None:
+    async def scene() -> tuple[list[int], str]:
+        manifest = deployment_manifest()
+        cluster = Moody({Ref.of(manifest): manifest})
+        cluster.controller = controller(cluster)
+        running = asyncio.create_task(cluster.controller.run())
+        cluster.controller.changed(manifest)
+        counts = []
+        for seconds in (50, 60):
+            await asyncio.sleep(seconds)
+            counts += [len(cluster.statuses), cluster.refusals]
+        await ended(running)
+        return counts, condition_of(manifest["status"]["conditions"], "Ready")["message"]
+
+    counts, told = virtual_time.run(scene())
+    assert counts == [1, 2, 2, 4]
+    assert "0x4" in told
 
 
 class Silent(Memory):

@@ -1,5 +1,6 @@
 """What a ModelDeployment's children and pods amount to."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from proctor_operator.cluster import Manifest
 from proctor_operator.deployments import (
     Observed,
     desire,
+    effective_engine,
     endpoints,
     judge,
     next_look,
@@ -19,8 +21,11 @@ from proctor_operator.deployments import (
 )
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition
-from tests.builders import MODEL, deployment_manifest, ended, make_deployment, make_pod
+from tests import virtual_time
+from tests.builders import MODEL, NOW, deployment_manifest, ended, make_deployment, make_pod
+from tests.memory_cluster import Memory
 
+DAY = timedelta(days=1)
 SETTINGS = Settings()
 URL = "http://demo.team.svc:8080"
 URLS = {"http": URL, "triton-http": "http://demo.team.svc:8000", "triton-grpc": "http://unused"}
@@ -217,14 +222,55 @@ def test_what_a_server_of_the_spec_before_says_is_not_heard() -> None:
 def test_a_ready_server_that_said_nothing_is_asked_again(
     pods: list[Manifest], engine: Manifest, seconds: int | None
 ) -> None:
-    found = next_look(Observed([child()], pods, engine, URLS), SETTINGS)
+    found = next_look(Observed([child()], pods, engine, URLS), SETTINGS, NOW)
     assert found == (timedelta(seconds=seconds) if seconds else None)
 
 
-def test_what_is_desired_does_not_depend_on_what_is_observed() -> None:
+@pytest.mark.parametrize(("silent", "pause"), [(0, 5), (7, 7), (59, 59), (3600, 60)])
+def test_the_longer_a_server_is_silent_the_less_often_it_is_asked(silent: int, pause: int) -> None:
+    seen = Observed([child()], [make_pod(ready=True)], {}, URLS)
+    now = NOW + timedelta(seconds=silent)
+    assert next_look(seen, SETTINGS, now) == timedelta(seconds=pause)
+
+
+class Slow(Memory):
+    """A cluster from which no pod can be reached, but the one named `answering`."""
+
+    answering = ""
+    asked = 0
+
+    async def get_json(self, pod: Manifest, port: str, path: str) -> Any | None:
+        self.asked += 1
+        if pod["metadata"]["name"] == self.answering:
+            return {"of": self.answering}
+        await asyncio.sleep(5)
+        return await super().get_json(pod, port, path)
+
+
+def asked(answering: str) -> tuple[Manifest, float, int]:
+    """The answer of 100 ready pods, p99 the newest; after how many seconds, and how many asked."""
+
+    async def scene() -> tuple[Manifest, float, int]:
+        cluster, begun = Slow(), asyncio.get_running_loop().time()
+        cluster.answering = answering
+        pods = [make_pod(f"p{n}", ready=True, created=str(NOW + n * DAY)) for n in range(100)]
+        answer = await effective_engine(pods, cluster)
+        return answer, asyncio.get_running_loop().time() - begun, cluster.asked
+
+    return virtual_time.run(scene())
+
+
+def test_pods_out_of_reach_cost_one_timeout_in_all() -> None:
+    assert asked(answering="") == ({}, 5, 2)
+
+
+def test_one_pod_out_of_reach_does_not_silence_the_next() -> None:
+    assert asked(answering="p98") == ({"of": "p98"}, 5, 2)
+
+
+def test_the_children_are_desired() -> None:
     owner = make_deployment()
-    wanted = desire(owner, Observed([], [], {}, URLS), SETTINGS)
-    assert wanted.apply == serving.children(owner, SETTINGS)
+    assert desire(owner, SETTINGS).apply == serving.children(owner, SETTINGS)
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1, "1"), (True, "true"), ("a", "a")], ids=str)

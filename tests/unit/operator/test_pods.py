@@ -13,11 +13,12 @@ from proctor_operator.pods import (
     newest_first,
     parsed_failure,
     parsed_result,
+    ready_since,
     terminated,
     trouble,
     troubles,
 )
-from tests.builders import STAMP, ended, make_pod, restarted, waiting
+from tests.builders import NOW, STAMP, ended, make_pod, restarted, waiting
 
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes: no GPU"}
 CORRUPT = Failure(reason="CheckpointCorrupt", message="shard 3 is short").model_dump_json()
@@ -148,6 +149,11 @@ def test_readiness_is_the_probe_s() -> None:
     assert is_ready(make_pod(ready=True))
     assert not is_ready(make_pod(ready=False))
     assert not is_ready({"metadata": {}})
+
+
+def test_since_when_a_pod_is_ready() -> None:
+    assert ready_since(make_pod(ready=True)) == NOW
+    assert ready_since({"metadata": {}}) is None
 
 
 def test_the_newest_is_first() -> None:

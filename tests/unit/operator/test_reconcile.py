@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from proctor_crds.results import ResultRecord
+from proctor_crds.wire import RunResult
 from proctor_operator.children import serving
 from proctor_operator.children.naming import EVALUATION_LABEL, TEMPLATE_LABEL, owner_labels
 from proctor_operator.cluster import ClusterError, Manifest, Ref
@@ -36,6 +38,7 @@ SETTLED = timedelta(hours=1)
 SERVICE = Ref("v1", "Service", "team", "demo")
 EXTERNAL = {"endpoint": {"url": "http://host", "model": "m"}}
 RUN = make_run(target=EXTERNAL)
+SCORE = ResultRecord(task="sums", metric="acc", value="0.5", n=50)
 ENDED = {
     "name": "sums",
     "job": "j",
@@ -172,6 +175,79 @@ async def test_what_was_refused_is_made_once_it_may_be() -> None:
     cluster.refused = frozenset()
     assert await reconciled(cluster, manifest) == SETTLED
     assert "Job" in kinds(cluster)
+
+
+async def failed(cluster: Memory, manifest: Manifest) -> str:
+    """A look that the cluster's failure ends; its words."""
+    with pytest.raises(ClusterError) as raised:
+        await reconciled(cluster, manifest)
+    return str(raised.value)
+
+
+async def test_what_cannot_be_made_keeps_nobody_from_being_told() -> None:
+    manifest = run_manifest(target=EXTERNAL, evaluations=[EVALUATION, EVALUATION | {"name": "b"}])
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    first, second = (ref for ref in cluster.objects if ref.kind == "Job")
+    await cluster.delete(second)
+    words = RunResult(results=[SCORE]).model_dump_json()
+    pod = make_pod(
+        phase="Succeeded",
+        labels=owner_labels(make_run()),
+        job=first.name,
+        containers=[ended("harness", 0, words)],
+    )
+    cluster.objects[Ref.of(pod)] = pod
+    cluster.objects[first]["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    cluster.failing = frozenset({"Job"})
+    words = await failed(cluster, manifest)
+    scores = manifest["status"]["evaluations"][0].get("results", [])
+    assert [score["value"] for score in scores] == ["0.5"]
+    assert words == f"Job {second.name}: 500: failed calling webhook"
+    # It is the same spec, and nothing says that it is refused.
+    assert condition_of(manifest["status"]["conditions"], "Accepted")["status"] == "True"
+
+
+@pytest.mark.parametrize("generation", [1, 2], ids=["new", "changed"])
+async def test_a_spec_that_meets_a_failing_cluster_says_so(generation: int) -> None:
+    manifest = deployment_manifest(status={"observedGeneration": 1} if generation == 2 else None)
+    manifest["metadata"]["generation"] = generation
+    cluster = holding(manifest)
+    cluster.failing = frozenset({"Deployment"})
+    for _ in range(2):
+        words = await failed(cluster, manifest)
+        accepted = condition_of(manifest["status"]["conditions"], "Accepted")
+        assert (accepted["status"], accepted["reason"]) == ("Unknown", "ClusterFailed")
+        assert accepted["message"] == words
+    assert len(cluster.statuses) == 1
+    cluster.failing = frozenset()
+    await reconciled(cluster, manifest)
+    assert condition_of(manifest["status"]["conditions"], "Accepted")["status"] == "True"
+
+
+async def test_what_was_refused_stays_so_while_the_cluster_fails() -> None:
+    manifest = deployment_manifest()
+    cluster = holding(manifest, refused="Service")
+    await reconciled(cluster, manifest)
+    serve(cluster)
+    cluster.refused, cluster.failing = frozenset(), frozenset({"Service"})
+    await failed(cluster, manifest)
+    for kind in ("Accepted", "Ready"):
+        told = condition_of(manifest["status"]["conditions"], kind)
+        assert (told["status"], told["reason"]) == ("False", "ChildRejected")
+
+
+async def test_a_finished_run_tells_nothing_of_what_becomes_of_its_target() -> None:
+    of_demo = make_run()
+    ends = ENDED | {"inputs": inputs(of_demo.spec, of_demo.spec.evaluations[0])}
+    manifest = run_manifest(status={"evaluations": [ends]})
+    server = deployment_manifest()
+    cluster = holding(manifest, server)
+    await reconciled(cluster, manifest)
+    told = len(cluster.statuses), len(cluster.events)
+    await cluster.delete(Ref.of(server))
+    await reconciled(cluster, manifest)
+    assert (len(cluster.statuses), len(cluster.events)) == told
 
 
 STRANGER = {"kind": "ModelDeployment", "name": "other", "uid": "of another"}

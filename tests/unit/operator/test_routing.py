@@ -1,10 +1,19 @@
 """Which resources an event concerns."""
 
+from collections.abc import Callable
+
 import pytest
 
 from proctor_operator.cluster import Manifest
 from proctor_operator.routing import Key, Router
-from tests.builders import EVALUATION, deployment_manifest, make_deployment, make_pod, run_manifest
+from tests.builders import (
+    EVALUATION,
+    STAMP,
+    deployment_manifest,
+    make_deployment,
+    make_pod,
+    run_manifest,
+)
 
 DEMO = Key("ModelDeployment", "team", "demo")
 RUN = Key("EvaluationRun", "team", "run")
@@ -48,6 +57,45 @@ def test_a_run_that_ends_is_forgotten(router: Router) -> None:
     assert router.keys(deployment_manifest()) == {DEMO}
 
 
+def finished_run(generation: int = 1) -> Manifest:
+    """`run`, whose spec of generation 1 has its scores."""
+    status = {"observedGeneration": 1, "completionTime": STAMP}
+    return run_manifest(generation=generation, status=status)
+
+
+def test_a_finished_run_waits_for_nothing(router: Router) -> None:
+    router.keys(run_manifest())
+    router.keys(finished_run())
+    assert router.keys(deployment_manifest()) == {DEMO}
+
+
+def test_a_finished_run_that_is_changed_may_need_its_target_again(router: Router) -> None:
+    router.keys(finished_run())
+    assert router.keys(finished_run(generation=2)) == {RUN}
+    assert router.keys(deployment_manifest()) == {DEMO, RUN}
+
+
+@pytest.mark.parametrize("make", [run_manifest, deployment_manifest], ids=["run", "deployment"])
+def test_a_status_alone_is_no_reason_to_look_at_who_has_it(
+    router: Router, make: Callable[..., Manifest]
+) -> None:
+    key = Key.of(make())
+    assert router.keys(make()) == {key}
+    assert router.keys(make(status={"conditions": []})) == set()
+    assert router.keys(make(generation=2)) == {key}
+    anew = make(generation=2)
+    anew["metadata"]["uid"] = "new"
+    assert router.keys(anew) == {key}
+    assert router.keys_of_deleted(anew) == {key}
+    assert router.keys(anew) == {key}
+
+
+def test_a_deployment_s_status_concerns_the_runs_that_wait_for_it(router: Router) -> None:
+    router.keys(run_manifest())
+    router.keys(deployment_manifest())
+    assert router.keys(deployment_manifest(status={"conditions": []})) == {RUN}
+
+
 def test_a_run_that_is_gone_is_looked_at_once_more_and_leaves_nothing(router: Router) -> None:
     router.keys(run_manifest())
     router.keys(run_manifest("other"))
@@ -56,6 +104,7 @@ def test_a_run_that_is_gone_is_looked_at_once_more_and_leaves_nothing(router: Ro
     other = Key("EvaluationRun", "team", "other")
     assert router.keys(deployment_manifest()) == {DEMO, other}
     router.keys_of_deleted(run_manifest("other"))
+    router.keys_of_deleted(deployment_manifest())
     assert router == Router()
 
 
@@ -104,4 +153,4 @@ def test_a_run_waits_for_its_judges_too(router: Router) -> None:
     assert RUN in router.keys(deployment_manifest("guard"))
     assert RUN in router.keys(deployment_manifest("demo"))
     router.keys_of_deleted(run_manifest(evaluations=[EVALUATION, judged]))
-    assert router == Router()
+    assert router.runs_of == {}

@@ -1,5 +1,6 @@
 """What an EvaluationRun should have, and what that amounts to."""
 
+import asyncio
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from proctor_operator.runs import (
 from proctor_operator.settings import Settings
 from proctor_operator.status import Condition
 from proctor_operator.target import ObservedTarget, of_deployment
+from tests import virtual_time
 from tests.builders import (
     EVALUATION,
     MODEL,
@@ -264,6 +266,15 @@ class TestDesire:
         run = make_run(status=status)
         assert applied(run, observed(target=target)) == []
         assert status_of(run, observed(target=target))["evaluations"] == status["evaluations"]
+
+    @pytest.mark.parametrize("target", [UNREADY, ABSENT], ids=["not ready", "absent"])
+    def test_nor_do_its_conditions(self, target: ObservedTarget) -> None:
+        before, _ = judge(make_run(), observed(), SETTINGS, NOW)
+        status = {"conditions": [asdict(c) for c in before]}
+        run = make_run(status=status | {"evaluations": [finished(make_run())]})
+        assert condition(run, observed(target=target), "TargetReady") == READY.condition
+        unfinished = make_run(status=status)
+        assert condition(unfinished, observed(target=target), "TargetReady") == target.condition
 
     def test_a_change_that_scores_depend_on_makes_another_job(self) -> None:
         changed = [EVALUATION | {"tasks": ["other"]}]
@@ -672,6 +683,20 @@ async def test_the_progress_of_shards_adds_up_though_some_have_ended() -> None:
     assert together([{"done": 1, "total": 2}, {"done": 1}]) == {"done": 2}
 
 
+def test_adapters_out_of_reach_cost_one_timeout_in_all() -> None:
+    class Unreachable:
+        async def get_json(self, *_: Any) -> None:
+            await asyncio.sleep(5)
+
+    async def scene() -> tuple[Any, float]:
+        begun = asyncio.get_running_loop().time()
+        pods = [make_pod(f"p{n}", job="j") for n in range(100)]
+        found = await progress_of(pods, Unreachable())  # type: ignore[arg-type]
+        return found, asyncio.get_running_loop().time() - begun
+
+    assert virtual_time.run(scene()) == ({}, 5)
+
+
 @pytest.mark.parametrize(
     ("artifacts", "shown"), [({"pvc": {"claimName": "kept"}}, "7/9"), (None, "0/9")], ids=str
 )
@@ -715,6 +740,15 @@ class TestNextLook:
         run = make_run(ttlSecondsAfterFinished=60)
         seen = observed(pods=[make_pod()])
         assert next_look(run, seen, SETTINGS, {}, NOW) == timedelta(seconds=5)
+
+    def test_a_job_that_goes_on_without_need_is_looked_at_soon(self) -> None:
+        run = make_run()
+        status = {"evaluations": [finished(run)]}
+        for seen, seconds in (
+            (observed(jobs(run), [make_pod()]), 1),
+            (observed(jobs(run, **COMPLETE), [make_pod()]), 5),
+        ):
+            assert next_look(run, seen, SETTINGS, status, NOW) == timedelta(seconds=seconds)
 
     def test_a_run_that_stays_is_not_looked_at_again(self) -> None:
         assert next_look(make_run(), observed(), SETTINGS, {"completionTime": STAMP}, NOW) is None

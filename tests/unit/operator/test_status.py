@@ -16,6 +16,7 @@ from proctor_operator.status import (
     Condition,
     accepted,
     find,
+    judged_before,
     merged,
     timestamp,
     transitions,
@@ -142,3 +143,12 @@ def test_a_condition_is_found_by_type() -> None:
     stored = merged([READY], [], 1, NOW)
     assert find(stored, ConditionType.READY) == stored[0]
     assert find(stored, ConditionType.RUNNING) is None
+
+
+def test_a_stored_condition_is_read_as_it_was_judged() -> None:
+    stored = merged([READY], [], 1, NOW)
+    assert judged_before({"conditions": stored}, ConditionType.READY) == READY
+    assert judged_before({"conditions": stored}, ConditionType.RUNNING) is None
+    assert judged_before({}, ConditionType.READY) is None
+    stored[0]["reason"] = "OfAnotherVersion"
+    assert judged_before({"conditions": stored}, ConditionType.READY) is None
