@@ -312,6 +312,12 @@ class Provenance(Model):
     """Generation of the ModelDeployment."""
 
 
+RECORDS = 500
+"""Scores of an evaluation that the status holds."""
+PARTS = 100
+"""Parts without a score that it holds."""
+
+
 class EvaluationStatus(Model):
     """What is observed of one evaluation."""
 
@@ -327,14 +333,14 @@ class EvaluationStatus(Model):
     """What the scores were computed from, as the target told it while the Job ran."""
     progress: Progress = Progress()
     """How far it is."""
-    results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []
+    results: Annotated[list[ResultRecord], Field(max_length=RECORDS, json_schema_extra=ATOMIC)] = []
     """The scores."""
-    unscored: Annotated[list[UnscoredPart], Field(max_length=100, json_schema_extra=ATOMIC)] = []
+    unscored: Annotated[list[UnscoredPart], Field(max_length=PARTS, json_schema_extra=ATOMIC)] = []
     """What was to be evaluated and was not, beside what has scores."""
     flagged: Flagged | None = None
     """Answers that the harness is likely to have misjudged; absent where there are none."""
     truncated: bool = False
-    """More scores lie in the artifacts than fit here."""
+    """There are more scores than fit here: `results.json` in the artifacts has all of them."""
     failure: EvaluationFailure | None = None
     """Why there are no scores."""
     completion_time: Time | None = None

@@ -336,8 +336,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.METRIC_NOT_FOUND: Explanation(
         "A rule names a metric that the run did not produce.",
-        "A misspelt task, metric or filter in the gate.",
-        "Use one of the metrics in the message.",
+        "A misspelt task, metric or filter in the gate, or an evaluation with more scores than the"
+        " status holds.",
+        "Use one of the metrics in the message, or ask fewer tasks in one evaluation.",
     ),
     Reason.METRIC_AMBIGUOUS: Explanation(
         "A rule names a metric of which the run has several scores.",

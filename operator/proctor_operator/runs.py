@@ -193,7 +193,7 @@ def judge(
         observed.target.condition,
         run_status.preflight(found),
         run_status.running(owner, observed.target, found, jobs, pods, left=left(owner, observed)),
-        run_status.succeeded(found),
+        run_status.succeeded(owner, found),
         *run_status.gate(owner, found),
     ]
     before = owner.status
