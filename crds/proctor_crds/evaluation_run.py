@@ -42,8 +42,14 @@ Harness = Literal[
 class Endpoint(Model):
     """An OpenAI-compatible API outside Proctor."""
 
+    rules: ClassVar = (
+        Rule(
+            "!self.url.matches('[?#]')",
+            "endpoint.url: leave out what begins with ? or #: paths are appended to the URL",
+        ),
+    )
     url: Annotated[str, Field(pattern=r"^https?://", max_length=1024)]
-    """Base URL, to which `/v1/completions` is appended."""
+    """Base URL, to which `/v1/completions` is appended; it may end with `/v1` itself."""
     model: Annotated[str, Field(min_length=1, max_length=253)]
     """Model id to put in each request."""
     api_key_secret_ref: SecretKeyRef | None = None
@@ -328,7 +334,7 @@ class EvaluationStatus(Model):
     inputs: Annotated[str, Field(max_length=64)] | None = None
     """Digest of what determines the scores: the evaluation and the target as the spec has them."""
     attempt: Annotated[str, Field(max_length=64)] | None = None
-    """Of an evaluation that failed: digest of resources and retry, which may help another try."""
+    """Of an evaluation that failed: digest of resources, retry and artifacts, which may mend it."""
     provenance: Provenance | None = None
     """What the scores were computed from, as the target told it while the Job ran."""
     progress: Progress = Progress()

@@ -63,7 +63,8 @@ def inputs(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
 def attempt(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
     """Stands for what else decides whether it comes to scores: another digest, another attempt."""
     resources = evaluation.resources.model_dump() if evaluation.resources else None
-    return digest([resources, run.retry.model_dump(exclude_defaults=True)])
+    kept = [run.artifacts.model_dump(exclude_defaults=True)] if run.artifacts else []
+    return digest([resources, run.retry.model_dump(exclude_defaults=True), *kept])
 
 
 def digests(run: EvaluationRunSpec, evaluation: Evaluation, stored: Manifest) -> Manifest:

@@ -211,6 +211,7 @@ class TestDesire:
         [
             {"evaluations": [EVALUATION | {"resources": {"limits": {"memory": "1Gi"}}}]},
             {"retry": {"limit": 9}},
+            {"artifacts": {"s3": {"uri": "s3://corrected"}}},
         ],
         ids=lambda change: next(iter(change)),
     )
@@ -279,6 +280,7 @@ class TestDesire:
             {"retry": {"limit": 9}},
             {"evaluations": [EVALUATION | {"resources": {"limits": {"memory": "1Gi"}}}]},
             {"ttlSecondsAfterFinished": 9},
+            {"artifacts": {"s3": {"uri": "s3://corrected"}}},
         ],
         ids=lambda change: next(iter(change)),
     )
