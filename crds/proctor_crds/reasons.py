@@ -298,8 +298,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The bucket of `artifacts` does not take the evaluation's files.",
         "It does not exist, or the Secret that `secretRef` names may not list, read, write and"
         " delete there.",
-        "Correct `artifacts.s3`; after a correction of the Secret alone, delete the run and apply it"
-        " anew.",
+        "Correct `artifacts.s3`; after a correction of the Secret alone, delete the run and apply"
+        " it anew.",
     ),
     Reason.ARTIFACTS_UNREACHABLE: Explanation(
         "The evaluation's files could not be stored, so its scores are not told.",

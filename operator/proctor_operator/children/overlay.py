@@ -1,9 +1,9 @@
 """The `pod` overlay: a strategic merge onto a pod template.
 
 Objects merge by field, lists of keyed items by `mountPath`, `name` or `key`; any other list and
-any scalar is replaced; null removes (Kubernetes' strategic merge patch, without directives). A volume
-keeps only the fields that the overlay names, so that one kind can take the place of another: a null
-would do it too, but `kubectl apply` drops nulls from lists when it changes an object.
+any scalar is replaced; null removes (Kubernetes' strategic merge patch, without directives). A
+volume keeps only the fields that the overlay names, so that one kind can take the place of another:
+a null would do it too, but `kubectl apply` drops nulls from lists when it changes an object.
 """
 
 from typing import Any
