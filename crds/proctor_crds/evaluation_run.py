@@ -42,8 +42,14 @@ Harness = Literal[
 class Endpoint(Model):
     """An OpenAI-compatible API outside Proctor."""
 
+    rules: ClassVar = (
+        Rule(
+            "!self.url.matches('[?#]')",
+            "endpoint.url: leave out what begins with ? or #: paths are appended to the URL",
+        ),
+    )
     url: Annotated[str, Field(pattern=r"^https?://", max_length=1024)]
-    """Base URL, to which `/v1/completions` is appended."""
+    """Base URL, to which `/v1/completions` is appended; it may end with `/v1` itself."""
     model: Annotated[str, Field(min_length=1, max_length=253)]
     """Model id to put in each request."""
     api_key_secret_ref: SecretKeyRef | None = None
@@ -312,6 +318,12 @@ class Provenance(Model):
     """Generation of the ModelDeployment."""
 
 
+RECORDS = 500
+"""Scores of an evaluation that the status holds."""
+PARTS = 100
+"""Parts without a score that it holds."""
+
+
 class EvaluationStatus(Model):
     """What is observed of one evaluation."""
 
@@ -322,19 +334,19 @@ class EvaluationStatus(Model):
     inputs: Annotated[str, Field(max_length=64)] | None = None
     """Digest of what determines the scores: the evaluation and the target as the spec has them."""
     attempt: Annotated[str, Field(max_length=64)] | None = None
-    """Of an evaluation that failed: digest of resources and retry, which may help another try."""
+    """Of an evaluation that failed: digest of resources, retry and artifacts, which may mend it."""
     provenance: Provenance | None = None
     """What the scores were computed from, as the target told it while the Job ran."""
     progress: Progress = Progress()
     """How far it is."""
-    results: Annotated[list[ResultRecord], Field(max_length=500, json_schema_extra=ATOMIC)] = []
+    results: Annotated[list[ResultRecord], Field(max_length=RECORDS, json_schema_extra=ATOMIC)] = []
     """The scores."""
-    unscored: Annotated[list[UnscoredPart], Field(max_length=100, json_schema_extra=ATOMIC)] = []
+    unscored: Annotated[list[UnscoredPart], Field(max_length=PARTS, json_schema_extra=ATOMIC)] = []
     """What was to be evaluated and was not, beside what has scores."""
     flagged: Flagged | None = None
     """Answers that the harness is likely to have misjudged; absent where there are none."""
     truncated: bool = False
-    """More scores lie in the artifacts than fit here."""
+    """There are more scores than fit here: `results.json` in the artifacts has all of them."""
     failure: EvaluationFailure | None = None
     """Why there are no scores."""
     completion_time: Time | None = None

@@ -304,7 +304,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The bucket of `artifacts` does not take the evaluation's files.",
         "It does not exist, or the Secret that `secretRef` names may not list, read, write and"
         " delete there.",
-        "Correct `artifacts.s3` or the Secret, and apply the run anew.",
+        "Correct `artifacts.s3`; after a correction of the Secret alone, delete the run and apply"
+        " it anew.",
     ),
     Reason.ARTIFACTS_UNREACHABLE: Explanation(
         "The evaluation's files could not be stored, so its scores are not told.",
@@ -342,8 +343,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.METRIC_NOT_FOUND: Explanation(
         "A rule names a metric that the run did not produce.",
-        "A misspelt task, metric or filter in the gate.",
-        "Use one of the metrics in the message.",
+        "A misspelt task, metric or filter in the gate, or an evaluation with more scores than the"
+        " status holds.",
+        "Use one of the metrics in the message, or ask fewer tasks in one evaluation.",
     ),
     Reason.METRIC_AMBIGUOUS: Explanation(
         "A rule names a metric of which the run has several scores.",

@@ -11,8 +11,9 @@ everything from its environment:
 - ``SHARD_INDEX``: which share of the questions it asks, where several pods ask them; its files are
   then in `shard_folder` of the artifacts;
 - ``SHARDS``: whose answers to begin with (adapter container of the pod that scores);
-- ``TERMINATION_MESSAGE_PATH``: where to write a `RunResult` or a `Failure` as JSON, at most
-  `TERMINATION_LIMIT` bytes, which is what the kubelet keeps of it.
+- ``TERMINATION_MESSAGE_PATH``: where to write a `RunResult` or a `Failure` as JSON, which is packed
+  (`proctor_crds.packing`) where it is longer than the kubelet keeps;
+- ``TERMINATION_LIMIT``: bytes that the kubelet keeps of it, where they are fewer than usual.
 """
 
 from pathlib import Path
@@ -28,6 +29,9 @@ CHAT_TEMPLATE = "CHAT_TEMPLATE"
 
 TERMINATION_LIMIT = 4096
 """Bytes the kubelet keeps of one container's termination message."""
+
+POD_TERMINATION_LIMIT = 12 * 1024
+"""Bytes it keeps of a pod's, of which each container has the same share, init containers too."""
 
 EXIT_REJECTED = 64
 """Exit code (sysexits' EX_USAGE) of a process that retrying cannot help: its input is wrong."""
@@ -119,7 +123,7 @@ class RunResult(Model):
     flagged: Flagged = Flagged()
     """Answers that the harness is likely to have misjudged, as the adapter counted them."""
     truncated: bool = False
-    """Records beyond the termination message's limit were left out; the artifact has them all."""
+    """Records beyond the termination message's limit were left out; `results.json` has them all."""
 
 
 class Failure(Model):

@@ -6,7 +6,13 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec, Progress
+from proctor_crds.evaluation_run import (
+    PARTS,
+    RECORDS,
+    Evaluation,
+    EvaluationRunSpec,
+    Progress,
+)
 from proctor_crds.reasons import Reason
 from proctor_crds.results import Flagged
 from proctor_crds.wire import EXIT_REJECTED, RunResult, Unscored
@@ -25,9 +31,6 @@ from proctor_operator.pods import (
     trouble,
 )
 from proctor_operator.status import timestamp
-
-PARTS = 100
-"""Parts without a score that the status holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def inputs(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
 def attempt(run: EvaluationRunSpec, evaluation: Evaluation) -> str:
     """Stands for what else decides whether it comes to scores: another digest, another attempt."""
     resources = evaluation.resources.model_dump() if evaluation.resources else None
-    return digest([resources, run.retry.model_dump(exclude_defaults=True)])
+    kept = [run.artifacts.model_dump(exclude_defaults=True)] if run.artifacts else []
+    return digest([resources, run.retry.model_dump(exclude_defaults=True), *kept])
 
 
 def digests(run: EvaluationRunSpec, evaluation: Evaluation, stored: Manifest) -> Manifest:
@@ -142,10 +146,9 @@ def scored(pods: Sequence[Manifest]) -> Manifest:
         return unscored("The Job completed, but none of its pods left a result")
     if not result.results:
         return unscored("The harness evaluated no sample")
-    found: Manifest = {
-        "results": [r.model_dump(by_alias=True, exclude_none=True) for r in result.results],
-    }
-    if result.truncated:
+    kept = result.results[:RECORDS]
+    found: Manifest = {"results": [r.model_dump(by_alias=True, exclude_none=True) for r in kept]}
+    if result.truncated or len(kept) < len(result.results):
         found["truncated"] = True
     if result.unscored:
         found["unscored"] = [unscored_part(part) for part in result.unscored[:PARTS]]

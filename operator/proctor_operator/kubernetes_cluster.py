@@ -191,7 +191,8 @@ def pod_url(pod: Manifest, port: str) -> str | None:
     for container in [*spec.get("initContainers", []), *spec["containers"]]:
         for found in container.get("ports", []):
             if found.get("name") == port and address:
-                return f"http://{address}:{found['containerPort']}"
+                host = f"[{address}]" if ":" in address else address
+                return f"http://{host}:{found['containerPort']}"
     return None
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import ValidationError
-
+from proctor_crds.packing import unpacked
 from proctor_crds.reasons import Reason
 from proctor_crds.wire import Failure, RunResult
 from proctor_operator.cluster import Manifest
@@ -88,16 +87,16 @@ def known_reason(word: str) -> Reason:
 def parsed_failure(message: str) -> Failure | None:
     """The failure in a termination message, if it is one."""
     try:
-        return Failure.model_validate_json(message)
-    except ValidationError:
+        return Failure.model_validate_json(unpacked(message))
+    except ValueError:
         return None
 
 
 def parsed_result(message: str) -> RunResult | None:
     """The scores in a termination message, if it holds any."""
     try:
-        return RunResult.model_validate_json(message)
-    except ValidationError:
+        return RunResult.model_validate_json(unpacked(message))
+    except ValueError:
         return None
 
 

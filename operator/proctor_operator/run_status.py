@@ -118,7 +118,7 @@ def has_asked(evaluation: Evaluated) -> bool:
     return bool(stored.get("results")) or stored["progress"]["done"] > 0
 
 
-def succeeded(found: Sequence[Evaluated]) -> Condition:
+def succeeded(owner: Run, found: Sequence[Evaluated]) -> Condition:
     """Whether every evaluation has its scores."""
     failures = [(e.stored["name"], e.stored["failure"]) for e in found if e.failed]
     if not all(e.finished for e in found):
@@ -127,12 +127,28 @@ def succeeded(found: Sequence[Evaluated]) -> Condition:
             ConditionType.SUCCEEDED, UNKNOWN, Reason.NOT_FINISHED, f"Not finished: {words}"
         )
     if not failures:
-        words = f"{len(found)} of {len(found)} evaluations have scores"
+        words = f"{len(found)} of {len(found)} evaluations have scores{left_out(owner, found)}"
         return Condition(ConditionType.SUCCEEDED, TRUE, Reason.ALL_SCORED, words)
     reasons = {failure["reason"] for _, failure in failures}
     reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.EVALUATION_FAILED
     words = "; ".join(f"{name}: {failure['message']}" for name, failure in failures)
     return Condition(ConditionType.SUCCEEDED, FALSE, reason, words)
+
+
+def left_out(owner: Run, found: Sequence[Evaluated]) -> str:
+    """Whose scores are not all in the status, and where they are."""
+    names = truncated(found)
+    if not names:
+        return ""
+    where = "all of them are in the artifacts' results.json"
+    lost = "the others went with the pod: set spec.artifacts in a run that shall keep them"
+    words = where if owner.spec.artifacts else lost
+    return f"; {' and '.join(names)} had more scores than fit here: {words}"
+
+
+def truncated(found: Sequence[Evaluated]) -> list[str]:
+    """The evaluations that have more scores than the status."""
+    return [e.stored["name"] for e in found if e.stored.get("truncated")]
 
 
 def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
@@ -147,7 +163,7 @@ def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
         for e in found
         for record in e.stored.get("results", [])
     ]
-    return [verdict.judge(owner.spec.gate, scores)]
+    return [verdict.judge(owner.spec.gate, scores, truncated(found))]
 
 
 def progress(found: Sequence[Evaluated]) -> str:

@@ -202,7 +202,7 @@ def judge(
         target_ready(owner, observed, done=done),
         run_status.preflight(found),
         run_status.running(owner, observed.target, found, jobs, pods, left=left(owner, observed)),
-        run_status.succeeded(found),
+        run_status.succeeded(owner, found),
         *run_status.gate(owner, found),
     ]
     before = owner.status

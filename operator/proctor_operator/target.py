@@ -51,7 +51,7 @@ async def observe(target: Target, namespace: str, cluster: Cluster) -> ObservedT
     """Look the target up."""
     if target.endpoint:
         end = target.endpoint
-        upstream = Upstream(end.url.rstrip("/"), end.model, api_key=end.api_key_secret_ref)
+        upstream = Upstream(base_url(end.url), end.model, api_key=end.api_key_secret_ref)
         words = f"{end.url} is outside Proctor: it is asked without waiting"
         return ObservedTarget(answers(words), upstream)
     name = target.deployment_ref.name if target.deployment_ref else ""
@@ -59,6 +59,11 @@ async def observe(target: Target, namespace: str, cluster: Cluster) -> ObservedT
     found = await cluster.get(ref)
     url = cluster.service_url(namespace, name, PORTS["http"])
     return of_deployment(name, None if found and ending(found) else found, url)
+
+
+def base_url(url: str) -> str:
+    """Where `/v1/...` is appended: OpenAI's clients want the `/v1` in the URL, and so do people."""
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 async def observe_all(spec: EvaluationRunSpec, namespace: str, cluster: Cluster) -> ObservedTarget:

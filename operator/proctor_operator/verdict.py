@@ -61,9 +61,12 @@ class Finding:
     message: str
 
 
-def judge(gate: Gate, scores: Sequence[Score]) -> Condition:
-    """GatePassed: False where any rule is broken, else Unknown where any is open, else True."""
-    findings = [finding(rule, scores, float(gate.confidence)) for rule in gate.rule_list]
+def judge(gate: Gate, scores: Sequence[Score], truncated: Sequence[str] = ()) -> Condition:
+    """GatePassed: False where any rule is broken, else Unknown where any is open, else True.
+
+    `truncated` names the evaluations that have more scores than these.
+    """
+    findings = [finding(rule, scores, gate, truncated) for rule in gate.rule_list]
     for reason in WORST_FIRST:
         words = [found.message for found in findings if found.reason == reason]
         if words:
@@ -82,15 +85,17 @@ def truth(reason: Reason, gate: Gate) -> Truth:
     return UNKNOWN if reason != Reason.INCONCLUSIVE and forced == TRUE else forced
 
 
-def finding(rule: GateRule, scores: Sequence[Score], confidence: float) -> Finding:
+def finding(
+    rule: GateRule, scores: Sequence[Score], gate: Gate, truncated: Sequence[str]
+) -> Finding:
     """One rule held against the scores."""
     meant = [score for score in scores if is_meant(rule, score)]
     if not meant:
-        return not_found(rule, scores)
+        return not_found(rule, scores, truncated)
     if len(meant) > 1:
         return ambiguous(meant)
     (score,) = meant
-    found = interval(score.record, confidence)
+    found = interval(score.record, float(gate.confidence))
     low = float(rule.min) if rule.min else float("-inf")
     high = float(rule.max) if rule.max else float("inf")
     words = f"{score} {found}, bounds [{low:.4g}, {high:.4g}]"
@@ -107,12 +112,16 @@ def is_meant(rule: GateRule, score: Score) -> bool:
     )
 
 
-def not_found(rule: GateRule, scores: Sequence[Score]) -> Finding:
-    """The rule speaks of nothing that was measured."""
+def not_found(rule: GateRule, scores: Sequence[Score], truncated: Sequence[str]) -> Finding:
+    """The rule speaks of nothing that was measured, as far as it is known."""
     wanted = f"{rule.task}/{rule.metric}" + (f",{rule.filter}" if rule.filter else "")
     by = f" by {rule.evaluation}" if rule.evaluation else ""
     known = ", ".join(sorted({str(score) for score in scores})) or "none"
-    return Finding(Reason.METRIC_NOT_FOUND, f"{wanted} was not measured{by}; measured: {known}")
+    more = " and ".join(name for name in truncated if rule.evaluation in (None, name))
+    words = f"{wanted} was not measured{by}"
+    if more:
+        words = f"{wanted} may be among the scores of {more} that did not fit into the status"
+    return Finding(Reason.METRIC_NOT_FOUND, f"{words}; measured: {known}")
 
 
 def ambiguous(meant: Sequence[Score]) -> Finding:

@@ -54,7 +54,8 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         answered = {"requests": seen.done if seen else None}
         termination.write(message_path, error.failure.model_copy(update=answered))
         return error.exit_code
-    termination.write(message_path, termination.fitted(result))
+    limit = environment.termination_limit
+    termination.write(message_path, termination.fitted(result, limit), limit)
     return 0
 
 

@@ -4,25 +4,27 @@ from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 
+from proctor_crds import packing
 from proctor_crds.base import Model
 from proctor_crds.wire import TERMINATION_LIMIT, RunResult
 
 Shortened = Callable[[int], RunResult]
 
 
-def write(path: Path, message: Model) -> None:
+def write(path: Path, message: Model, limit: int = TERMINATION_LIMIT) -> None:
     """Leave the message for the kubelet."""
-    path.write_text(encode(message), encoding="utf-8")
+    path.write_text(encode(message, limit), encoding="utf-8")
 
 
-def encode(message: Model) -> str:
-    """The most compact JSON that reads back equal."""
-    return message.model_dump_json(by_alias=True, exclude_defaults=True)
+def encode(message: Model, limit: int = TERMINATION_LIMIT) -> str:
+    """The most compact JSON that reads back equal; packed where it is longer than `limit` bytes."""
+    text = _json(message)
+    return text if len(text.encode()) <= limit else packing.packed(text)
 
 
 def fitted(result: RunResult, limit: int = TERMINATION_LIMIT) -> RunResult:
     """Drop trailing records until the message fits; of what is unscored, a quarter's room."""
-    if _size(result) <= limit:
+    if _fits(result, limit):
         return result
     parts = _most(len(result.unscored), limit // 4, lambda count: _first(result, 0, count))
     count = _most(len(result.results), limit, lambda count: _first(result, count, parts))
@@ -31,7 +33,8 @@ def fitted(result: RunResult, limit: int = TERMINATION_LIMIT) -> RunResult:
 
 def _most(length: int, limit: int, shortened: Shortened) -> int:
     """The longest beginning that fits; nothing always does."""
-    return bisect_right(range(1, length + 1), limit, key=lambda count: _size(shortened(count)))
+    counts = range(1, length + 1)
+    return bisect_right(counts, False, key=lambda count: not _fits(shortened(count), limit))
 
 
 def _first(result: RunResult, records: int, parts: int) -> RunResult:
@@ -39,5 +42,10 @@ def _first(result: RunResult, records: int, parts: int) -> RunResult:
     return result.model_copy(update=kept | {"truncated": True})
 
 
-def _size(result: RunResult) -> int:
-    return len(encode(result).encode())
+def _fits(result: RunResult, limit: int) -> bool:
+    written = len(encode(result, limit).encode())
+    return written <= limit and len(_json(result).encode()) <= packing.LONGEST
+
+
+def _json(message: Model) -> str:
+    return message.model_dump_json(by_alias=True, exclude_defaults=True)

@@ -97,6 +97,10 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         changed(RUN, "spec.target.endpoint", {"url": "http://x", "model": "m"}),
         "target: set exactly one of deploymentRef, deployment, endpoint",
     ),
+    "an endpoint with a query": (
+        changed(RUN, "spec.target", {"endpoint": {"url": "http://x/v1?version=1", "model": "m"}}),
+        "endpoint.url: leave out what begins with ? or #",
+    ),
     "shards of a harness that has none": (
         changed(
             changed(RUN, "spec.evaluations.0.harness", "container"),

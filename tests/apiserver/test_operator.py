@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+import yaml
 
 from tests.apiserver.by_hand import ER, MD, end_job, end_pod, jobs, make_ready, started
 from tests.examples import deployment, run
@@ -52,6 +53,23 @@ def test_the_scale_subresource_scales(kubectl: Kubectl, operator: OperatorProces
     eventually(lambda: kubectl.get("deployment", "arithmetic"))
     kubectl("scale", MD, "arithmetic", "--replicas=2")
     eventually(lambda: kubectl.get("deployment", "arithmetic")["spec"]["replicas"] == 2)
+
+
+def test_a_claim_takes_the_place_of_a_volume_of_a_deployment_that_exists(
+    kubectl: Kubectl, operator: OperatorProcess
+) -> None:
+    """By client-side apply, which would drop an `emptyDir: null` that is in a list."""
+    larger = {"name": "scratch", "persistentVolumeClaim": {"claimName": "large"}}
+
+    def volumes() -> list[Manifest]:
+        child = kubectl.get("deployment", "arithmetic")
+        found: list[Manifest] = child["spec"]["template"]["spec"]["volumes"] if child else []
+        return found
+
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(deployment()))
+    eventually(volumes)
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(deployment(pod={"volumes": [larger]})))
+    eventually(lambda: larger in volumes())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
-from proctor_crds.wire import EXIT_REJECTED, RunSpec
+from proctor_crds.wire import EXIT_REJECTED, POD_TERMINATION_LIMIT, TERMINATION_LIMIT, RunSpec
 from proctor_operator.children import artifacts, companions, datasets, queueing
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
@@ -178,22 +178,23 @@ def pod_template(
     image = settings.harness_images[evaluation.harness]
     asking = harness(owner, evaluation, upstream, image, part)
     stored = artifacts.bucket(owner.spec)
+    beside = [
+        *datasets.fetching(evaluation.datasets, settings.runtime_image),
+        *artifacts.keeping(
+            owner,
+            evaluation,
+            settings.runtime_image,
+            artifacts_mount(owner, evaluation),
+            index_environment(part),
+        ),
+        adapter(owner, evaluation, upstream, image, part),
+        *judging(owner, evaluation, upstream, image, part),
+        *companions.companions(evaluation, asking),
+    ]
     spec = pod_spec(
-        [asking],
+        [limited(asking, 1 + len(beside))],
         [*volumes(owner.spec, evaluation), *companions.volumes(evaluation)],
-        initContainers=[
-            *datasets.fetching(evaluation.datasets, settings.runtime_image),
-            *artifacts.keeping(
-                owner,
-                evaluation,
-                settings.runtime_image,
-                artifacts_mount(owner, evaluation),
-                index_environment(part),
-            ),
-            adapter(owner, evaluation, upstream, image, part),
-            *judging(owner, evaluation, upstream, image, part),
-            *companions.companions(evaluation, asking),
-        ],
+        initContainers=beside,
         **companions.pod_fields(evaluation),
         restartPolicy="Never",
         terminationGracePeriodSeconds=artifacts.GRACE_SECONDS if stored else 15,
@@ -203,6 +204,13 @@ def pod_template(
     identity = f"{upstream.identity}.{judge.identity}" if judge else upstream.identity
     annotations = {TARGET_ANNOTATION: identity}
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
+
+
+def limited(asking: Manifest, containers: int) -> Manifest:
+    """`asking`, told how much of its last words is kept where many containers share the room."""
+    limit = POD_TERMINATION_LIMIT // containers
+    told = {"TERMINATION_LIMIT": str(limit)} if limit < TERMINATION_LIMIT else {}
+    return asking | {"env": [*asking["env"], *literals(told)]}
 
 
 def volumes(spec: EvaluationRunSpec, evaluation: Evaluation) -> list[Manifest]:

@@ -43,7 +43,6 @@ async def running(given: Settings, environ: Mapping[str, str]) -> AsyncIterator[
         url=to.url,
         identity=given.identity or to.url,
         session=given.session,
-        repeat=given.repeat,
         api_key=to.api_key,
         environ=environ,
         disk=disk,

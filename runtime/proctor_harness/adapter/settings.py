@@ -36,7 +36,6 @@ class Settings:
     """Stands for the model that answers."""
     session: str
     """One start of the harness: the pod, where it is told, else this process."""
-    repeat: int
     config: AdapterConfig
 
 
@@ -65,7 +64,6 @@ def settings(environ: Mapping[str, str]) -> Settings:
         timeout_seconds=float(environ.get("UPSTREAM_TIMEOUT_SECONDS", TIMEOUT_SECONDS)),
         identity=identity or url,
         session=environ.get("SESSION") or uuid.uuid4().hex,
-        repeat=number(environ, "REPEAT_INDEX", 0),
         config=config,
     )
 

@@ -35,8 +35,6 @@ class Site:
     """Stands for the model that answers: the same question to another is another question."""
     session: str
     """One start of the harness."""
-    repeat: int
-    """Which repetition of the evaluation this is."""
     api_key: str | None
     environ: Mapping[str, str]
     disk: Disk

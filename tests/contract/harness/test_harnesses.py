@@ -5,6 +5,7 @@ A folder of `golden` holds, from a real run: `run.json`, what was asked; the har
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -15,7 +16,7 @@ import pytest
 from proctor_crds import catalogue, evaluation_run
 from proctor_crds.reasons import Reason
 from proctor_crds.results import ResultRecord
-from proctor_crds.wire import RunResult, RunSpec
+from proctor_crds.wire import HarnessParams, RunResult, RunSpec
 from proctor_harness.failures import EXIT_CODES
 from proctor_harness.harnesses import HARNESSES, item_readers
 from proctor_harness.harnesses.protocol import Workspace
@@ -37,6 +38,44 @@ def golden(name: str) -> Path:
 
 def asked(folder: Path) -> RunSpec:
     return RunSpec.model_validate_json((folder / "run.json").read_text())
+
+
+EVERYTHING = HarnessParams(
+    limit_samples=1, few_shot=1, temperature="0", top_p="1", max_new_tokens=1
+)
+HARNESSES_PAGE = (Path(__file__).parents[3] / "docs/harnesses.md").read_text()
+
+
+def documented(column: int) -> dict[str, list[str]]:
+    """The words in code of one column of the documentation's table of `params`."""
+    table = HARNESSES_PAGE.split("| `params` |")[1].split("\n\n")[0].splitlines()[2:]
+    cells = [line.split("|") for line in table]
+    return {row[1].strip(" `"): re.findall(r"[\w-]+", row[column]) for row in cells}
+
+
+def refused(name: str) -> set[str]:
+    """What of `params` a harness has no setting for."""
+    run = RunSpec(harness=name, tasks=["t"], model="m", params=EVERYTHING)
+    problems = HARNESSES[name].validate(run)
+    return {p.field.removeprefix("params.") for p in problems if "no such setting" in p.remedy}
+
+
+def test_what_each_harness_refuses_of_params_is_documented() -> None:
+    found = {name: refused(name) for name in HARNESSES}
+    told = documented(4)
+    assert told == {
+        param: sorted(name for name, params in found.items() if param in params) for param in told
+    }
+
+
+def test_every_one_of_params_is_documented_with_its_default() -> None:
+    fields = HarnessParams.model_fields
+    defaults = {str(f.alias): f.default for name, f in fields.items() if name != "extra"}
+    told = documented(2)
+    assert told.keys() == defaults.keys()
+    assert {p: words for p, words in told.items() if words[0].isdigit()} == {
+        p: [str(value)] for p, value in defaults.items() if value is not None
+    }
 
 
 def test_the_api_offers_exactly_the_registered_harnesses() -> None:

@@ -9,6 +9,7 @@ from proctor_crds.crdgen import models_of
 from proctor_crds.evaluation_run import (
     Artifacts,
     Datasets,
+    Endpoint,
     Evaluation,
     EvaluationRunSpec,
     Gate,
@@ -40,6 +41,7 @@ KEPT: dict[type[Model], Spec] = {
     Engine: {"dtype": "float32"},
     ModelDeploymentSpec: SPEC,
     Target: {"deploymentRef": {"name": "demo"}},
+    Endpoint: {"url": "https://api.example/v1", "model": "m"},
     Datasets: {"pvc": PVC},
     Evaluation: EVALUATION,
     GateRule: BOUND,
@@ -89,6 +91,7 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "target: set exactly one": {"endpoint": {"url": "http://host", "model": "m"}},
         "deployment is not": {"deployment": SPEC},
     },
+    Endpoint: {"endpoint.url: leave out": {"url": "https://api.example/v1?version=1"}},
     Datasets: {"datasets: set hub, or exactly": S3},
     Evaluation: {
         "shards: nothing tells": {"shards": 2, "harness": "container", "image": "i"},

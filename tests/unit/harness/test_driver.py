@@ -310,6 +310,18 @@ def test_caches_lie_under_home(environment: Environment, tmp_path: Path) -> None
     assert environment.child["HF_HOME"] == str(tmp_path / "home" / ".cache" / "huggingface")
 
 
+def test_a_pod_of_many_containers_says_how_little_is_kept_of_the_last_words(
+    tmp_path: Path,
+) -> None:
+    environ = {
+        "RUN_SPEC": RunSpec(harness="scripted", tasks=["t"], model="m").model_dump_json(),
+        "MOUNT_ARTIFACTS": str(tmp_path),
+        "BASE_URL": "http://127.0.0.1:1",
+    }
+    assert parse(environ).termination_limit == 4096
+    assert parse(environ | {"TERMINATION_LIMIT": "3072"}).termination_limit == 3072
+
+
 def test_the_pods_own_settings_win(tmp_path: Path) -> None:
     environ = {"RUN_SPEC": SPEC, "MOUNT_ARTIFACTS": "/a", "BASE_URL": "http://x", "HF_HOME": "/hf"}
     assert parse(environ).child["HF_HOME"] == "/hf"

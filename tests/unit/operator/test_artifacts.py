@@ -45,6 +45,13 @@ def test_two_containers_alone_have_the_credentials() -> None:
     assert found == {"resume": keys, "keep": keys, "adapter": set(), "harness": set()}
 
 
+def test_where_many_containers_share_the_room_the_harness_is_told_its_part_of_it() -> None:
+    told = {"name": "TERMINATION_LIMIT", "value": "3072"}
+    assert told in containers(made())["harness"]["env"]
+    of_two = containers(made(artifacts=None))["harness"]["env"]
+    assert "TERMINATION_LIMIT" not in {each["name"] for each in of_two}
+
+
 def test_each_run_has_a_folder_that_no_other_has() -> None:
     owner = make_run()
     for name in ("resume", "keep"):

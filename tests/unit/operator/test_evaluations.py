@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from proctor_crds.evaluation_run import EvaluationStatus
+from proctor_crds.packing import packed
 from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import EXIT_REJECTED, Failure, RunResult, Unscored
 from proctor_operator.cluster import Manifest
@@ -97,11 +98,24 @@ def test_a_result_tells_what_has_no_score_and_what_may_be_misjudged() -> None:
     EvaluationStatus.model_validate(found)
 
 
+def test_a_packed_result_is_read() -> None:
+    words = packed(RunResult(results=[RECORD]).model_dump_json(by_alias=True))
+    pod = make_pod(phase="Succeeded", containers=[ended("harness", 0, words)])
+    assert judged(make_job(complete=True), pod)["results"] == [SCORE]
+
+
+def test_more_scores_than_the_status_holds_are_cut_and_it_says_so() -> None:
+    found = judged(make_job(complete=True), said(RunResult(results=[RECORD] * 501)))
+    assert (len(found["results"]), found["truncated"]) == (500, True)
+    EvaluationStatus.model_validate(found)
+
+
 @pytest.mark.parametrize(
     "pods",
     [
         [],
         [make_pod(phase="Succeeded", containers=[ended("harness", 0, "")])],
+        [make_pod(phase="Succeeded", containers=[ended("harness", 0, "bz2:QlpoOTFB")])],
         [
             make_pod(
                 phase="Failed",
@@ -109,7 +123,7 @@ def test_a_result_tells_what_has_no_score_and_what_may_be_misjudged() -> None:
             )
         ],
     ],
-    ids=["no pod", "no message", "not a success"],
+    ids=["no pod", "no message", "cut off", "not a success"],
 )
 def test_a_complete_job_without_a_result_is_not_scored(pods: list[Manifest]) -> None:
     found = judged(make_job(complete=True), *pods)

@@ -110,6 +110,10 @@ def test_a_port_is_found_by_its_name_in_whichever_container() -> None:
     assert pod_url(pod(), "other") is None
 
 
+def test_an_address_of_ipv6_is_in_brackets() -> None:
+    assert pod_url(pod(status={"podIP": "fd00::1"}), "adapter") == "http://[fd00::1]:9100"
+
+
 def test_a_pod_without_an_address_has_no_url() -> None:
     assert pod_url(pod(status={}), "adapter") is None
 

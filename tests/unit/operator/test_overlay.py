@@ -39,6 +39,21 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
         {"l": [{"name": "b", "x": None}]},
         {"l": [{"name": "a"}, {"name": "b"}]},
     ),
+    "a claim takes the place of an emptyDir": (
+        {"volumes": [{"name": "model", "emptyDir": {}}, {"name": "shm", "emptyDir": {}}]},
+        {"volumes": [{"name": "model", "persistentVolumeClaim": {"claimName": "large"}}]},
+        {
+            "volumes": [
+                {"name": "model", "persistentVolumeClaim": {"claimName": "large"}},
+                {"name": "shm", "emptyDir": {}},
+            ]
+        },
+    ),
+    "a volume of the same kind merges": (
+        {"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}]},
+        {"volumes": [{"name": "shm", "emptyDir": {"sizeLimit": "1Gi"}}]},
+        {"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}]},
+    ),
     "a volume is mounted a second time": (
         {"m": [{"name": "scratch", "mountPath": "/scratch"}]},
         {"m": [{"name": "scratch", "mountPath": "/cache"}]},
@@ -72,7 +87,9 @@ values = st.recursive(
     lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=4),
     max_leaves=12,
 )
-objects = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
+objects = st.dictionaries(st.sampled_from("abcd"), values, max_size=4) | st.fixed_dictionaries(
+    {"volumes": named}
+)
 
 
 @pytest.mark.parametrize(("base", "patch", "merged"), CASES.values(), ids=CASES)

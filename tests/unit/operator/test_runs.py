@@ -213,6 +213,7 @@ class TestDesire:
         [
             {"evaluations": [EVALUATION | {"resources": {"limits": {"memory": "1Gi"}}}]},
             {"retry": {"limit": 9}},
+            {"artifacts": {"s3": {"uri": "s3://corrected"}}},
         ],
         ids=lambda change: next(iter(change)),
     )
@@ -290,6 +291,7 @@ class TestDesire:
             {"retry": {"limit": 9}},
             {"evaluations": [EVALUATION | {"resources": {"limits": {"memory": "1Gi"}}}]},
             {"ttlSecondsAfterFinished": 9},
+            {"artifacts": {"s3": {"uri": "s3://corrected"}}},
         ],
         ids=lambda change: next(iter(change)),
     )
@@ -420,6 +422,26 @@ class TestConditions:
         assert condition(run, seen, "Succeeded").status == "True"
         assert condition(run, seen, "Running").reason == "Finished"
         assert condition(run, seen, "GatePassed").status == "True"
+
+    @pytest.mark.parametrize(
+        ("fields", "where"),
+        [
+            ({}, "went with the pod: set spec.artifacts"),
+            ({"artifacts": {"pvc": {"claimName": "c"}}}, "are in the artifacts' results.json"),
+        ],
+        ids=["nowhere", "artifacts"],
+    )
+    def test_scores_that_did_not_fit_are_told(self, fields: Manifest, where: str) -> None:
+        other = {"rules": [{"task": "sums", "metric": "f1", "min": "0"}]}
+        ends = [finished(make_run(), truncated=True)]
+        run = make_run(gate=other, status={"evaluations": ends}, **fields)
+        found = condition(run, observed(), "Succeeded")
+        assert (found.status, found.reason) == ("True", "AllScored")
+        assert "have scores; sums had more scores than fit here: " in found.message
+        assert where in found.message
+        told = condition(run, observed(), "GatePassed")
+        assert (told.status, told.reason) == ("Unknown", "MetricNotFound")
+        assert "sums/f1 may be among the scores of sums that did not fit" in told.message
 
     def test_a_failed_gate_is_no_failed_run(self) -> None:
         strict = {"rules": [{"task": "sums", "metric": "acc", "min": "0.9"}]}

@@ -7,7 +7,7 @@ import pytest
 from proctor_crds.reasons import Reason
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
-from proctor_operator.target import ObservedTarget, of_deployment, with_judges
+from proctor_operator.target import ObservedTarget, base_url, of_deployment, with_judges
 from tests.builders import MODEL, deployment_manifest
 
 URL = "http://demo.team.svc:8080"
@@ -37,6 +37,11 @@ def test_a_ready_deployment_answers() -> None:
     assert found.condition.reason == Reason.TARGET_ANSWERS
     assert found.upstream
     assert (found.upstream.url, found.upstream.model) == (URL, "tiny")
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_an_endpoint_is_the_same_with_v1_and_without(end: str) -> None:
+    assert base_url(f"https://api.example/openai{end}") == "https://api.example/openai"
 
 
 def test_a_deployment_that_does_not_exist_is_waited_for() -> None:

@@ -106,6 +106,18 @@ def test_no_scores_at_all_pass_nothing() -> None:
     assert found.message == "sums/acc was not measured; measured: none"
 
 
+def test_a_metric_that_may_not_have_fitted_is_not_said_to_be_missing() -> None:
+    gate = Gate.model_validate({"rules": [{"task": "sum", "metric": "acc", "min": "0"}]})
+    found = judge(gate, [score()], ["one"])
+    assert (found.status, found.reason) == ("Unknown", Reason.METRIC_NOT_FOUND)
+    words = "sum/acc may be among the scores of one that did not fit into the status"
+    assert found.message == f"{words}; measured: sums/acc"
+    assert "was not measured" in judge(gate, [score()]).message
+    rule = gate.rule_list[0].model_copy(update={"evaluation": "two"})
+    of_two = gate.model_copy(update={"rule_list": [rule]})
+    assert "was not measured by two" in judge(of_two, [score()], ["one"]).message
+
+
 def test_a_missing_metric_is_told_with_those_that_there_are() -> None:
     assert judged(MISSING).message == "sum/acc was not measured; measured: sums/acc"
 

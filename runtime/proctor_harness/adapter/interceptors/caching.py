@@ -60,8 +60,9 @@ def build(config: Config, site: Site) -> Interceptor:
     answers = Answers(journal, site.session, turns)
     site.answer_logs.append(journal.path)
     logger.info("%d stored answers in %s", len(answers), journal.path)
-    # What all questions of this process have in common.
-    salt = canonical([site.identity, site.repeat, site.unseen])
+    # What all questions of this process have in common. A repeat has seeds or turns of its own: its
+    # number, which is 0 in every log that is kept, adds nothing.
+    salt = canonical([site.identity, 0, site.unseen])
     return Caching(config, answers, turns, salt)
 
 

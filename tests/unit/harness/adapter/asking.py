@@ -103,7 +103,6 @@ def site(root: Path, **fields: Any) -> Site:
         "url": "http://model:8080",
         "identity": "model-1",
         "session": "pod-1",
-        "repeat": 0,
         "api_key": None,
         "environ": {},
         "disk": disk,

@@ -21,13 +21,8 @@ def cache(given: Settings) -> dict[str, Any]:
 
 
 def test_the_pod_says_where_and_whom() -> None:
-    given = parsed(PORT_ADAPTER="9101", BIND_ADDRESS="10.0.0.1", API_KEY="k", REPEAT_INDEX="2")
-    assert (given.port, given.bind_address, given.api_key, given.repeat) == (
-        9101,
-        "10.0.0.1",
-        "k",
-        2,
-    )
+    given = parsed(PORT_ADAPTER="9101", BIND_ADDRESS="10.0.0.1", API_KEY="k")
+    assert (given.port, given.bind_address, given.api_key) == (9101, "10.0.0.1", "k")
     assert given.artifacts == Path("/artifacts")
     assert cache(given)["cache_dir"] == "/artifacts/cache"
 

@@ -107,15 +107,21 @@ async def test_the_order_of_fields_is_no_difference(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"identity": "model-2"}, {"repeat": 1}, {"unseen": [["payload_modifier", {"x": "y"}]]}],
+    [{"identity": "model-2"}, {"unseen": [["payload_modifier", {"x": "y"}]]}],
 )
-async def test_another_model_repeat_or_configuration_is_another_item(
+async def test_another_model_or_configuration_is_another_item(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     target, seeded = numbered(), {"prompt": "a", "seed": 1}
     await asked(site(tmp_path), target, seeded)
     await asked(site(tmp_path, **changes), target, seeded)
     assert len(target.requests) == 2
+
+
+async def test_a_log_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    await asked(site(tmp_path), numbered(), {"prompt": "a", "seed": 1})
+    line = json.loads((tmp_path / LOG).read_text().splitlines()[0])
+    assert line["key"] == "71235881589807025ce1fa06f65d624a"
 
 
 async def test_another_path_is_another_item(tmp_path: Path) -> None:
