@@ -281,7 +281,6 @@ def adapter(
     """The native sidecar that forwards requests, counts them, and alone holds the key."""
     env = [
         *adapter_environment(owner, upstream, owner.spec.adapter),
-        *shards_environment(evaluation, part),
         *index_environment(part),
     ]
     return sidecar(ADAPTER, image, ADAPTER_PORTS, artifacts_mount(owner, evaluation), env)
@@ -322,12 +321,6 @@ def adapter_environment(
         key = {"secretKeyRef": upstream.api_key.model_dump()}
         env.append({"name": "API_KEY", "valueFrom": key})
     return env
-
-
-def shards_environment(evaluation: Evaluation, part: Part) -> list[Manifest]:
-    """Whose answers the pod that scores begins with."""
-    others = evaluation.shards > 1 and part.shards == 1
-    return literals({"SHARDS": str(evaluation.shards)}) if others else []
 
 
 def model_identity(owner: Run, upstream: Upstream) -> str:

@@ -120,7 +120,7 @@ def shared(
     assert len(upstream.seen) == len(whole)
     assert questions(upstream.seen) == whole
     upstream.seen = []
-    with adapter(upstream.url, folder, MODEL_IDENTITY="m", SHARDS=str(SHARDS)) as sidecar:
+    with adapter(upstream.url, folder, MODEL_IDENTITY="m") as sidecar:
         ended = evaluate(python, sidecar, spec, **env)
     assert len(upstream.seen) == again
     return ended

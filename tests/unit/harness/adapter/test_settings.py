@@ -105,13 +105,13 @@ def test_a_pod_that_asks_a_share_has_a_folder_of_its_own() -> None:
     given = parsed(SHARD_INDEX="2", MODEL_IDENTITY="digest")
     assert given.artifacts == Path("/artifacts/shards/2")
     assert cache(given)["cache_dir"] == "/artifacts/shards/2/cache"
-    assert given.shards == ()
+    assert given.shards is None
 
 
-def test_the_pod_that_scores_begins_with_the_answers_of_all() -> None:
-    given = parsed(SHARDS="2", MODEL_IDENTITY="digest")
+def test_any_other_pod_begins_with_the_answers_of_all() -> None:
+    given = parsed(MODEL_IDENTITY="digest")
     assert given.artifacts == Path("/artifacts")
-    assert given.shards == (Path("/artifacts/shards/0"), Path("/artifacts/shards/1"))
+    assert given.shards == Path("/artifacts/shards")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,5 @@ def test_the_pod_that_scores_begins_with_the_answers_of_all() -> None:
 def test_answers_that_are_not_kept_cannot_be_shared(config: dict[str, Any]) -> None:
     told = {"MODEL_IDENTITY": "digest", "ADAPTER_CONFIG": json.dumps(config)}
     parsed(**told)
-    for part in ({"SHARD_INDEX": "0"}, {"SHARDS": "2"}):
-        with pytest.raises(ConfigurationError, match="caching: the pods of a sharded evaluation"):
-            parsed(**told, **part)
+    with pytest.raises(ConfigurationError, match="caching: the pods of a sharded evaluation"):
+        parsed(**told, SHARD_INDEX="0")
