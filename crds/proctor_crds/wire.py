@@ -68,6 +68,10 @@ class HarnessParams(Model):
     """Settings that only this harness knows."""
 
 
+LEFT_TO_THE_ADAPTER = frozenset({"bfcl", "bigcode"})
+"""Harnesses that do not ask again: the adapter does, and gives up in their place."""
+
+
 class RunSpec(Model):
     """One evaluation, as the harness container receives it in ``RUN_SPEC``."""
 

@@ -9,14 +9,14 @@ from proctor_crds.wire import shard_folder, shards_folder
 from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError, parsed
 from proctor_harness.adapter.http.pool import Server
 from proctor_harness.adapter.interceptors import caching, endpoint
-from proctor_harness.adapter.load import document, load, resuming
+from proctor_harness.adapter.load import document, load, resuming, retrying
 
 SHARED = (
     "the pods of a sharded evaluation share their answers by `caching`, and the one that scores"
     " would ask all again: let it keep and reuse answers (the default), or leave `shards` out"
 )
 TIMEOUT_SECONDS = 3600.0
-"""For one attempt, where nobody says: the harness gives up long before."""
+"""For one attempt, where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
     found = document(text) if text else {"use_caching": identity is not None}
     config = load(found, str(artifacts))
     config = resuming(config) if identity else config
+    config = retrying(config, number(environ, "MAX_RETRIES", 0))
     shares = "SHARD_INDEX" in environ
     if shares and not keeps_answers(config):
         raise ConfigurationError([f"caching: {SHARED}"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
 
 from proctor_cli.local.environment_build import Distribution, build
 from proctor_cli.local.environments import default_cache
@@ -74,6 +75,21 @@ class Evaluated:
     def message(self) -> str:
         """The last words."""
         return (self.artifacts / "termination").read_text()
+
+
+def once(answer: Answer, first: Response) -> Answer:
+    """The answers, the first of which is another in its place."""
+    left = [first]
+
+    def answered(prompt: str, body: Body) -> str | Response | None:
+        return left.pop() if left else answer(prompt, body)
+
+    return answered
+
+
+def busy() -> Response:
+    """What a server says that has too much to do."""
+    return JSONResponse({"error": {"message": "busy"}}, 429, {"retry-after": "1"})
 
 
 def evaluate(python: Path, sidecar: AdapterProcess, spec: Body, **env: str) -> Evaluated:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from proctor_harness.adapter import chain
 from proctor_harness.adapter.configuration import ConfigurationError
 from proctor_harness.adapter.http.pool import Server
 from proctor_harness.adapter.interceptors import endpoint
@@ -69,6 +70,24 @@ def test_without_a_pod_the_configuration_names_it() -> None:
     config = endpoint.Config(upstream_url="https://gw/openai", api_key="k")  # type: ignore[arg-type]
     found = target(parsed(UPSTREAM_URL=""), config)
     assert (found.url, found.api_key, found.server.prefix) == ("https://gw/openai", "k", "/openai")
+
+
+@pytest.mark.parametrize(
+    ("config", "retries"),
+    [
+        ({}, 5),
+        ({"interceptors": ["caching"]}, 5),
+        ({"interceptors": [{"name": "endpoint", "config": {"request_timeout": 9}}]}, 5),
+        ({"interceptors": [{"name": "endpoint", "config": {"max_retries": 0}}]}, 0),
+        ({"max_retries": 2}, 2),
+    ],
+    ids=["flags", "not listed", "silent", "says none", "says so"],
+)
+def test_the_pod_says_how_often_to_ask_again_unless_the_configuration_does(
+    config: dict[str, Any], retries: int
+) -> None:
+    given = parsed(MAX_RETRIES="5", ADAPTER_CONFIG=json.dumps(config))
+    assert chain.target(chain.links(given.config)).max_retries == retries
 
 
 @pytest.mark.parametrize("field", ["upstream_url", "api_key"])
