@@ -10,7 +10,6 @@ everything from its environment:
   it answers with a `Failure` where it could not (harness container);
 - ``SHARD_INDEX``: which share of the questions it asks, where several pods ask them; its files are
   then in `shard_folder` of the artifacts;
-- ``SHARDS``: whose answers to begin with (adapter container of the pod that scores);
 - ``TERMINATION_MESSAGE_PATH``: where to write a `RunResult` or a `Failure` as JSON, which is packed
   (`proctor_crds.packing`) where it is longer than the kubelet keeps;
 - ``TERMINATION_LIMIT``: bytes that the kubelet keeps of it, where they are fewer than usual.
@@ -40,9 +39,14 @@ EXIT_RETRYABLE = 75
 """Exit code (sysexits' EX_TEMPFAIL) of a process whose surroundings failed: worth a retry."""
 
 
+def shards_folder(artifacts: Path) -> Path:
+    """Where the artifacts of all pods lie that ask a share of the questions."""
+    return artifacts / "shards"
+
+
 def shard_folder(artifacts: Path, shard: int) -> Path:
     """Where a pod that asks a share of the questions has its artifacts."""
-    return artifacts / "shards" / str(shard)
+    return shards_folder(artifacts) / str(shard)
 
 
 class HarnessParams(Model):
@@ -66,6 +70,10 @@ class HarnessParams(Model):
     """Longest generation."""
     extra: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=32)] = {}
     """Settings that only this harness knows."""
+
+
+LEFT_TO_THE_ADAPTER = frozenset({"bfcl", "bigcode"})
+"""Harnesses that do not ask again: the adapter does, and gives up in their place."""
 
 
 class RunSpec(Model):

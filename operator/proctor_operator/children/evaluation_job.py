@@ -11,7 +11,13 @@ from typing import Any
 
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
-from proctor_crds.wire import EXIT_REJECTED, POD_TERMINATION_LIMIT, TERMINATION_LIMIT, RunSpec
+from proctor_crds.wire import (
+    EXIT_REJECTED,
+    LEFT_TO_THE_ADAPTER,
+    POD_TERMINATION_LIMIT,
+    TERMINATION_LIMIT,
+    RunSpec,
+)
 from proctor_operator.children import artifacts, companions, datasets, queueing
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
@@ -40,6 +46,9 @@ DIGITS = len("-999")
 """Of a shard's index, after the name of its Job."""
 ADAPTER_PORTS = {"adapter": 9100}
 JUDGE_PORTS = {"judge": 9101}
+MARGIN_SECONDS = 5
+"""So much longer the adapter waits than a harness that gives up by itself, whose clock may round
+up: what is told of a question that was given up then names `requestTimeoutSeconds`."""
 HARNESS = "harness"
 ADAPTER = "adapter"
 JUDGE = "judge"
@@ -296,7 +305,7 @@ def adapter(
     """The native sidecar that forwards requests, counts them, and alone holds the key."""
     env = [
         *adapter_environment(owner, upstream, owner.spec.adapter),
-        *shards_environment(evaluation, part),
+        *literals(patience(evaluation)),
         *index_environment(part),
     ]
     return sidecar(ADAPTER, image, ADAPTER_PORTS, artifacts_mount(owner, evaluation), env)
@@ -340,10 +349,16 @@ def adapter_environment(
     return env
 
 
-def shards_environment(evaluation: Evaluation, part: Part) -> list[Manifest]:
-    """Whose answers the pod that scores begins with."""
-    others = evaluation.shards > 1 and part.shards == 1
-    return literals({"SHARDS": str(evaluation.shards)}) if others else []
+def patience(evaluation: Evaluation) -> dict[str, str]:
+    """How long the adapter waits for one answer of the target, and how often it asks again.
+
+    A harness that does both by itself would multiply the retries, and has the first word.
+    """
+    params = evaluation.params
+    seconds, retries = params.request_timeout_seconds, params.max_retries
+    if evaluation.harness in LEFT_TO_THE_ADAPTER:
+        return {"UPSTREAM_TIMEOUT_SECONDS": str(seconds), "MAX_RETRIES": str(retries)}
+    return {"UPSTREAM_TIMEOUT_SECONDS": str(seconds + MARGIN_SECONDS)}
 
 
 def model_identity(owner: Run, upstream: Upstream) -> str:

@@ -47,7 +47,8 @@ async def running(given: Settings, environ: Mapping[str, str]) -> AsyncIterator[
         environ=environ,
         disk=disk,
         figures=Figures(given.artifacts, disk),
-        shards=given.shards,
+        # All that there are: before it was changed, the evaluation may have had more of them.
+        shards=tuple(sorted(given.shards.glob("*"))) if given.shards else (),
         fetch=fetch,
     )
     upstream = Upstream(Pool(to.server), to.api_key, to.timeout_seconds)

@@ -67,15 +67,22 @@ def resuming(config: AdapterConfig) -> AdapterConfig:
 
     That an evaluation goes on after its pod was killed does not depend on what its chain lists.
     """
-    reuse = {"reuse_cached_responses": True}
+    return unless_told(config, "caching", {"reuse_cached_responses": True})
+
+
+def retrying(config: AdapterConfig, max_retries: int) -> AdapterConfig:
+    """The configuration with questions asked again so often, unless it says otherwise itself."""
+    return unless_told(config, "endpoint", {"max_retries": max_retries})
+
+
+def unless_told(config: AdapterConfig, name: str, fields: Fields) -> AdapterConfig:
+    """The configuration with fields of an interceptor that it does not set, listed or not."""
     chain = [
-        entry.model_copy(update={"config": reuse | entry.config})
-        if entry.name == "caching"
-        else entry
+        entry.model_copy(update={"config": fields | entry.config}) if entry.name == name else entry
         for entry in config.interceptors
     ]
-    if all(entry.name != "caching" for entry in chain):
-        chain.append(Entry(name="caching", config=reuse))
+    if all(entry.name != name for entry in chain):
+        chain.append(Entry(name=name, config=fields))
     return config.model_copy(update={"interceptors": chain})
 
 

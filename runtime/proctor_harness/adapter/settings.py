@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proctor_crds.wire import shard_folder
+from proctor_crds.wire import shard_folder, shards_folder
 from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError, parsed
 from proctor_harness.adapter.http.pool import Server
 from proctor_harness.adapter.interceptors import caching, endpoint
-from proctor_harness.adapter.load import document, load, resuming
+from proctor_harness.adapter.load import document, load, resuming, retrying
 
 SHARED = (
     "the pods of a sharded evaluation share their answers by `caching`, and the one that scores"
     " would ask all again: let it keep and reuse answers (the default), or leave `shards` out"
 )
 TIMEOUT_SECONDS = 3600.0
-"""For one attempt, where nobody says: the harness gives up long before."""
+"""For one attempt, where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Settings:
     bind_address: str
     port: int
     artifacts: Path
-    shards: tuple[Path, ...]
-    """Artifacts of the pods whose answers are there to begin with."""
+    shards: Path | None
+    """Where other pods have their artifacts, whose answers are there to begin with."""
     url: str
     """The target; empty if the configuration must name it."""
     api_key: str | None
@@ -50,15 +50,16 @@ def settings(environ: Mapping[str, str]) -> Settings:
     found = document(text) if text else {"use_caching": identity is not None}
     config = load(found, str(artifacts))
     config = resuming(config) if identity else config
-    shards = number(environ, "SHARDS", 0)
-    if (shards or "SHARD_INDEX" in environ) and not keeps_answers(config):
+    config = retrying(config, number(environ, "MAX_RETRIES", 0))
+    shares = "SHARD_INDEX" in environ
+    if shares and not keeps_answers(config):
         raise ConfigurationError([f"caching: {SHARED}"])
     return Settings(
         bind_address=environ.get("BIND_ADDRESS", "127.0.0.1"),
         # A pod that has several adapters tells each which port is its own.
         port=number(environ, environ.get("PORT_VARIABLE", "PORT_ADAPTER"), 9100),
         artifacts=artifacts,
-        shards=tuple(shard_folder(mounted, n) for n in range(shards)),
+        shards=None if shares else shards_folder(mounted),
         url=url,
         api_key=environ.get("API_KEY") or None,
         timeout_seconds=float(environ.get("UPSTREAM_TIMEOUT_SECONDS", TIMEOUT_SECONDS)),

@@ -66,11 +66,8 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
 def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     params, folder = run.params, str(workspace.output_dir / task)
     path = "chat/completions" if run.endpoint_type == "chat" else "completions"
-    model = {
-        "model_name": run.model,
-        "timeout": params.request_timeout_seconds,
-        "connection_retries": params.max_retries,
-    }
+    # Patience is the adapter's: bigcode would leave while it waits to ask again.
+    model = {"model_name": run.model, "timeout": None}
     options: dict[str, object] = {
         "--limit": params.limit_samples,
         "--temperature": params.temperature,

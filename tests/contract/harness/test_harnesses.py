@@ -16,7 +16,7 @@ import pytest
 from proctor_crds import catalogue, evaluation_run
 from proctor_crds.reasons import Reason
 from proctor_crds.results import ResultRecord
-from proctor_crds.wire import HarnessParams, RunResult, RunSpec
+from proctor_crds.wire import LEFT_TO_THE_ADAPTER, HarnessParams, RunResult, RunSpec
 from proctor_harness.failures import EXIT_CODES
 from proctor_harness.harnesses import HARNESSES, item_readers
 from proctor_harness.harnesses.protocol import Workspace
@@ -123,6 +123,19 @@ def test_the_commands_are_the_golden_ones(path: Path) -> None:
     # Without the interpreter's path, which is this machine's.
     commands = [argv[1:] for argv in HARNESSES[run.harness].commands(run, WORKSPACE)]
     assert commands == json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("change", [{"max_retries": 77}, {"request_timeout_seconds": 7777}])
+def test_a_harness_is_told_how_patient_to_be_or_the_adapter_is(
+    name: str, change: dict[str, int]
+) -> None:
+    def commands(params: HarnessParams) -> list[list[str]]:
+        return HARNESSES[name].commands(run.model_copy(update={"params": params}), WORKSPACE)
+
+    run = asked(golden(name))
+    told = commands(run.params) != commands(run.params.model_copy(update=change))
+    assert told == (name not in LEFT_TO_THE_ADAPTER)
 
 
 @pytest.mark.parametrize("name", HARNESSES)

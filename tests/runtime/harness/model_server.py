@@ -38,6 +38,8 @@ class ModelServer:
     fail_headers: dict[str, str] = field(default_factory=dict)
     message: dict[str, Any] | None = None
     """What every chat answer's message holds, in place of the sum."""
+    chunked: bool = False
+    """Whether chat answers come piece by piece, their length unknown."""
     delay_seconds: float = 0.0
     in_flight: int = 0
     most_in_flight: int = 0
@@ -86,6 +88,18 @@ async def tell_key(request: Request) -> Response:
         return StreamingResponse(iter(halves), media_type="text/event-stream")
     error = {"error": {"message": f"Incorrect API key provided: {key}"}}
     return JSONResponse(error, 401, {"x-key": key})
+
+
+def in_chunks(whole: JSONResponse) -> Response:
+    """The same answer in two pieces, with a while between them."""
+
+    async def halves() -> AsyncIterator[bytes]:
+        raw = bytes(whole.body)
+        yield raw[: len(raw) // 2]
+        await asyncio.sleep(0.05)
+        yield raw[len(raw) // 2 :]
+
+    return StreamingResponse(halves(), media_type=whole.media_type)
 
 
 async def tokenizer_info(_: Request) -> Response:
@@ -143,7 +157,8 @@ def build(state: ModelServer) -> Starlette:
         text = generate(list(said[-1].encode()))
         message = {"role": "assistant", "content": text} | (state.message or {})
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return JSONResponse({"id": len(state.seen), "choices": [choice]})
+        answer = JSONResponse({"id": len(state.seen), "choices": [choice]})
+        return in_chunks(answer) if state.chunked else answer
 
     async def stream(request: Request) -> Response:
         async def events() -> AsyncIterator[str]:
@@ -164,7 +179,7 @@ def build(state: ModelServer) -> Starlette:
             await asyncio.sleep(0.05)
             raise ConnectionAbortedError
 
-        return StreamingResponse(events())
+        return StreamingResponse(events(), media_type="text/event-stream")
 
     async def slow(request: Request) -> Response:
         await request.body()

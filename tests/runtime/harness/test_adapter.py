@@ -12,6 +12,7 @@ from tests.runtime.harness.model_server import ModelServer
 from tests.runtime.harness.processes import AdapterProcess, adapter, free_port
 
 COMPLETION = {"model": "m", "prompt": "Q: 1+2\nA:", "max_tokens": 4}
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "Q: 1+2"}]}
 
 
 @pytest.fixture
@@ -113,6 +114,23 @@ async def test_a_broken_answer_breaks_the_connection(
     with pytest.raises(httpx.RemoteProtocolError):
         await client.post("/v1/broken", json=COMPLETION)
     assert sidecar.progress()["unanswered"]["unavailable"] == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["at once", "chunked"])
+def test_a_stored_answer_has_the_bytes_of_the_fresh_one(
+    model: ModelServer, tmp_path: Path, chunked: bool
+) -> None:
+    """Else a run that is resumed or sharded would be scored on other answers."""
+    model.message, model.chunked = {"content": None}, chunked
+    given = []
+    for session in ("before", "after"):
+        with adapter(model.url, tmp_path, MODEL_IDENTITY="m", SESSION=session) as process:
+            given.append(httpx.post(f"{process.url}/v1/chat/completions", json=CHAT))
+            process.stop()
+    fresh, stored = given
+    assert len(model.seen) == 1
+    assert fresh.json()["choices"][0]["message"]["content"] == ""
+    assert fresh.content == stored.content
 
 
 def test_an_unreachable_upstream_is_an_openai_error(tmp_path: Path) -> None:

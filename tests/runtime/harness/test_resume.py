@@ -87,6 +87,23 @@ async def test_a_finished_evaluation_is_not_asked_again_at_all(
     assert answers(runs[0]) == answers(runs[1])
 
 
+def test_whatever_shards_there_were_their_answers_are_kept(
+    model: ModelServer, tmp_path: Path
+) -> None:
+    """The run was changed, and has fewer now or none: the pods of before have paid for all."""
+
+    def asked(numbers: range, **env: str) -> dict[int, int]:
+        with adapter(model.url, tmp_path, **env, **RESUMING) as process:
+            url = f"{process.url}/v1/completions"
+            ids = {number: httpx.post(url, json=item(number)).json()["id"] for number in numbers}
+            process.stop()
+        return ids
+
+    shares = [asked(range(shard, 40, 4), SHARD_INDEX=str(shard)) for shard in range(4)]
+    assert asked(range(40)) == {number: id_ for share in shares for number, id_ in share.items()}
+    assert len(model.seen) == 40
+
+
 async def test_many_kills_in_a_row_lose_no_more(model: ModelServer, tmp_path: Path) -> None:
     model.delay_seconds = 0.02
     for kill_after in (10, 25, 40, 55):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proctor_crds.common import SecretKeyRef
-from proctor_crds.wire import EXIT_REJECTED, RunSpec
+from proctor_crds.wire import EXIT_REJECTED, LEFT_TO_THE_ADAPTER, RunSpec
 from proctor_operator.children.evaluation_job import Upstream, job
 from proctor_operator.children.naming import below
 from proctor_operator.cluster import Manifest
@@ -162,6 +162,23 @@ def test_only_the_adapter_has_the_key() -> None:
 def test_the_harness_knows_no_way_but_the_adapter() -> None:
     assert UPSTREAM.url not in str(harness(made()))
     assert environment(harness(made()))["BASE_URL"] == "http://127.0.0.1:$(PORT_ADAPTER)/v1"
+
+
+@pytest.mark.parametrize(
+    ("harness", "told"),
+    [("lm-eval", {"UPSTREAM_TIMEOUT_SECONDS": "7205"})]
+    + [
+        (name, {"UPSTREAM_TIMEOUT_SECONDS": "7200", "MAX_RETRIES": "3"})
+        for name in sorted(LEFT_TO_THE_ADAPTER)
+    ],
+)
+def test_the_adapter_has_patience_longer_than_the_harness_or_in_its_place(
+    harness: str, told: dict[str, str]
+) -> None:
+    params = {"requestTimeoutSeconds": 7200, "maxRetries": 3}
+    found = environment(adapter(made(harness=harness, params=params)))
+    names = {"UPSTREAM_TIMEOUT_SECONDS", "MAX_RETRIES"}
+    assert {name: found[name] for name in names & found.keys()} == told
 
 
 def test_wrong_input_is_not_retried_and_a_drained_node_does_not_count() -> None:

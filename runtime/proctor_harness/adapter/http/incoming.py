@@ -7,9 +7,14 @@ from typing import Protocol
 
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.messages import BrokenAnswerError, Response, Stream
+from proctor_harness.adapter.sse import is_event_stream
 
 BUFFERED_BYTES = 1 << 20
-"""Of a streamed answer as much is read ahead; a longer answer of known length is streamed too."""
+"""Of a streamed answer as much is read ahead."""
+WHOLE_BYTES = 64 << 20
+"""A longer answer is streamed whatever it is, to bound the memory; no model writes so much."""
+STALE_SECONDS = 1.0
+"""A connection that was closed while it was idle says so at once; later, the target was at work."""
 
 
 class NoAnswerError(Exception):
@@ -17,7 +22,7 @@ class NoAnswerError(Exception):
 
 
 class StaleConnectionError(NoAnswerError):
-    """It broke before the first byte of an answer: the target closed it while it was idle."""
+    """It broke as soon as it was written to: the target closed it while it was idle."""
 
 
 class Flow(Protocol):
@@ -36,12 +41,15 @@ class Incoming:
     """Gathers what the parser finds, until a `Response` can be made of it."""
 
     def __init__(self, flow: "Flow", *, head_only: bool) -> None:
-        self._answer: asyncio.Future[Response] | None = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Response] | None = loop.create_future()
+        self._asked = loop.time()
         self._flow = flow
         self._head_only = head_only
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._chunks: deque[bytes] = deque()
+        self._events = False
         self._buffered = 0
         self._reader: asyncio.Future[None] | None = None
         self._error: Exception | None = None
@@ -59,12 +67,13 @@ class Incoming:
 
     @property
     def full(self) -> bool:
-        """Whether enough is read ahead."""
-        return self._buffered > BUFFERED_BYTES
+        """Whether enough is read ahead of whoever reads the stream."""
+        return self._answer is None and self._buffered > BUFFERED_BYTES
 
     def head(self, status: int) -> None:
         """The head is complete, and with it the answer to a HEAD request."""
         self.status = status
+        self._events = is_event_stream(tuple(self.headers))
         self.complete = self._head_only and status >= 200
 
     def add(self, piece: bytes) -> None:
@@ -86,8 +95,13 @@ class Incoming:
             self.complete = True
             self.proceed()
         elif not self.complete:
-            kind = NoAnswerError if self.touched else StaleConnectionError
+            kind = StaleConnectionError if self._stale else NoAnswerError
             self.fail(kind(cause))
+
+    @property
+    def _stale(self) -> bool:
+        seconds = asyncio.get_running_loop().time() - self._asked
+        return not self.touched and seconds < STALE_SECONDS
 
     def fail(self, error: Exception) -> None:
         """Tell whoever waits."""
@@ -104,9 +118,13 @@ class Incoming:
             self._wake()
         elif self.complete:
             self._respond(Content(b"".join(self._chunks)))
-        # A short body of known length will be here soon, and in one piece it can still be retried.
-        elif self.status >= 200 and (self.length is None or self.length > BUFFERED_BYTES):
+        # In one piece an answer can still be retried, and is what the cache will give again.
+        elif self.status >= 200 and (self._events or self._long):
             self._respond(self._stream())
+
+    @property
+    def _long(self) -> bool:
+        return max(self.length or 0, self._buffered) > WHOLE_BYTES
 
     def _respond(self, body: Content | Stream) -> None:
         answer, self._answer = self._answer, None

@@ -37,7 +37,7 @@ class Config(InterceptorConfig):
     total_timeout: Annotated[float, Field(gt=0)] | None = None
     """Seconds for one question with its retries and the waits between them."""
     max_retries: Annotated[int, Field(ge=0)] = 0
-    """Times that a question is asked again; harnesses retry too."""
+    """Times that a question is asked again; most harnesses do so too."""
     retry_on_status: list[int] | None = None
     """Statuses after which it is: 429, 502, 503 and 504. A broken connection always is one."""
     max_concurrent: Annotated[int, Field(ge=1)] | None = None

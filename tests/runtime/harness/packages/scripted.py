@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
 
 from proctor_cli.local.environment_build import Distribution, build
 from proctor_cli.local.environments import default_cache
@@ -76,6 +77,21 @@ class Evaluated:
         return (self.artifacts / "termination").read_text()
 
 
+def once(answer: Answer, first: Response) -> Answer:
+    """The answers, the first of which is another in its place."""
+    left = [first]
+
+    def answered(prompt: str, body: Body) -> str | Response | None:
+        return left.pop() if left else answer(prompt, body)
+
+    return answered
+
+
+def busy() -> Response:
+    """What a server says that has too much to do."""
+    return JSONResponse({"error": {"message": "busy"}}, 429, {"retry-after": "1"})
+
+
 def evaluate(python: Path, sidecar: AdapterProcess, spec: Body, **env: str) -> Evaluated:
     """Run the driver as the pod does, but with the harness's own interpreter."""
     environ = driver_environ(sidecar.artifacts, sidecar.port, spec, **env)
@@ -120,7 +136,7 @@ def shared(
     assert len(upstream.seen) == len(whole)
     assert questions(upstream.seen) == whole
     upstream.seen = []
-    with adapter(upstream.url, folder, MODEL_IDENTITY="m", SHARDS=str(SHARDS)) as sidecar:
+    with adapter(upstream.url, folder, MODEL_IDENTITY="m") as sidecar:
         ended = evaluate(python, sidecar, spec, **env)
     assert len(upstream.seen) == again
     return ended

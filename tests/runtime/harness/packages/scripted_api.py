@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 Body = dict[str, Any]
-Answer = Callable[[str, Body], str | None]
-"""From a prompt and its request to the text; None is a request that the server refuses."""
+Answer = Callable[[str, Body], str | Response | None]
+"""From a prompt and its request to the text, or to a whole response; None refuses the request."""
 
 
 def routes(answer: Answer, note: Callable[[Body], None]) -> list[Route]:
@@ -38,6 +38,9 @@ def answered(answer: Answer, body: Body) -> Response:
     texts = [answer(prompt, body) for prompt in (asked if type(asked) is list else [asked])]
     if None in texts:
         return JSONResponse({"error": {"message": "refused"}}, 400)
+    for text in texts:
+        if isinstance(text, Response):
+            return text
     repeated = [text for text in texts for _ in range(body.get("n") or 1)]
     choices = [
         {"index": i, "finish_reason": "stop"}

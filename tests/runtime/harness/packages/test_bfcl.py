@@ -9,10 +9,12 @@ import pytest
 
 from tests.runtime.harness.packages.scripted import (
     Model,
+    busy,
     evaluate,
     lines,
     measured,
     model,
+    once,
     python_of,
     shared,
 )
@@ -102,6 +104,18 @@ def test_a_failure_where_silence_is_right_is_no_score(python: Path, tmp_path: Pa
         ended = evaluate(python, sidecar, SPEC | {"tasks": ["irrelevance"]})
     assert ended.failure.reason == "Unscored"
     assert "4 requests failed" in ended.failure.message
+
+
+def test_a_busy_target_is_asked_again(
+    python: Path, answers: dict[str, str], tmp_path: Path
+) -> None:
+    """By the adapter: bfcl would take the refusal for an answer."""
+    asked = model(once(lambda prompt, _: answers[prompt], busy()))
+    with asked as upstream, adapter(upstream.url, tmp_path, MAX_RETRIES="1") as sidecar:
+        ended = evaluate(python, sidecar, SPEC | {"tasks": ["simple"]})
+    [record] = ended.result.results
+    assert (float(record.value), record.errors) == (1.0, None)
+    assert len(upstream.seen) == LIMIT + 1
 
 
 def test_calls_by_the_api_are_judged_too(

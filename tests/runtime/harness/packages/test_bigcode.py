@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from tests.runtime.harness.packages.hub import dataset, hub
-from tests.runtime.harness.packages.scripted import evaluate, measured, model, python_of, shared
+from tests.runtime.harness.packages.scripted import (
+    busy,
+    evaluate,
+    measured,
+    model,
+    once,
+    python_of,
+    shared,
+)
 from tests.runtime.harness.processes import adapter, free_port
 
 TASK = "starcoder_fim"
@@ -113,6 +121,15 @@ def test_each_repeat_is_scored(python: Path, endpoint: str, tmp_path: Path) -> N
         for metric in ("exact_match", "exact_match_pass@2")
     ]
     assert len(upstream.seen) == 10
+
+
+def test_a_busy_target_is_asked_again(python: Path, endpoint: str, tmp_path: Path) -> None:
+    """By the adapter: bigcode would end with a traceback."""
+    asked = model(once(lambda *_: "return None", busy()))
+    with asked as upstream, adapter(upstream.url, tmp_path, MAX_RETRIES="1") as sidecar:
+        ended = evaluate(python, sidecar, SPEC, HF_ENDPOINT=endpoint, HF_HUB_OFFLINE="0")
+    assert sum(record.n or 0 for record in ended.result.results) == 5
+    assert len(upstream.seen) == 6
 
 
 def test_data_that_cannot_be_had_is_a_failure(python: Path, tmp_path: Path) -> None:

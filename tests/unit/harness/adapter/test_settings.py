@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from proctor_harness.adapter import chain
 from proctor_harness.adapter.configuration import ConfigurationError
 from proctor_harness.adapter.http.pool import Server
 from proctor_harness.adapter.interceptors import endpoint
@@ -66,6 +67,24 @@ def test_without_a_pod_the_configuration_names_it() -> None:
     assert (found.url, found.api_key, found.server.prefix) == ("https://gw/openai", "k", "/openai")
 
 
+@pytest.mark.parametrize(
+    ("config", "retries"),
+    [
+        ({}, 5),
+        ({"interceptors": ["caching"]}, 5),
+        ({"interceptors": [{"name": "endpoint", "config": {"request_timeout": 9}}]}, 5),
+        ({"interceptors": [{"name": "endpoint", "config": {"max_retries": 0}}]}, 0),
+        ({"max_retries": 2}, 2),
+    ],
+    ids=["flags", "not listed", "silent", "says none", "says so"],
+)
+def test_the_pod_says_how_often_to_ask_again_unless_the_configuration_does(
+    config: dict[str, Any], retries: int
+) -> None:
+    given = parsed(MAX_RETRIES="5", ADAPTER_CONFIG=json.dumps(config))
+    assert chain.target(chain.links(given.config)).max_retries == retries
+
+
 @pytest.mark.parametrize("field", ["upstream_url", "api_key"])
 def test_a_configuration_does_not_redirect_the_run(field: str) -> None:
     config = endpoint.Config.model_validate({field: "http://elsewhere"})
@@ -100,13 +119,13 @@ def test_a_pod_that_asks_a_share_has_a_folder_of_its_own() -> None:
     given = parsed(SHARD_INDEX="2", MODEL_IDENTITY="digest")
     assert given.artifacts == Path("/artifacts/shards/2")
     assert cache(given)["cache_dir"] == "/artifacts/shards/2/cache"
-    assert given.shards == ()
+    assert given.shards is None
 
 
-def test_the_pod_that_scores_begins_with_the_answers_of_all() -> None:
-    given = parsed(SHARDS="2", MODEL_IDENTITY="digest")
+def test_any_other_pod_begins_with_the_answers_of_all() -> None:
+    given = parsed(MODEL_IDENTITY="digest")
     assert given.artifacts == Path("/artifacts")
-    assert given.shards == (Path("/artifacts/shards/0"), Path("/artifacts/shards/1"))
+    assert given.shards == Path("/artifacts/shards")
 
 
 @pytest.mark.parametrize(
@@ -122,6 +141,5 @@ def test_the_pod_that_scores_begins_with_the_answers_of_all() -> None:
 def test_answers_that_are_not_kept_cannot_be_shared(config: dict[str, Any]) -> None:
     told = {"MODEL_IDENTITY": "digest", "ADAPTER_CONFIG": json.dumps(config)}
     parsed(**told)
-    for part in ({"SHARD_INDEX": "0"}, {"SHARDS": "2"}):
-        with pytest.raises(ConfigurationError, match="caching: the pods of a sharded evaluation"):
-            parsed(**told, **part)
+    with pytest.raises(ConfigurationError, match="caching: the pods of a sharded evaluation"):
+        parsed(**told, SHARD_INDEX="0")

@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from proctor_harness.adapter.content import Content
+from proctor_harness.adapter.http import incoming
 from proctor_harness.adapter.http import pool as pool_module
-from proctor_harness.adapter.http.incoming import BUFFERED_BYTES, NoAnswerError
+from proctor_harness.adapter.http.incoming import BUFFERED_BYTES, WHOLE_BYTES, NoAnswerError
 from proctor_harness.adapter.http.pool import Pool
 from proctor_harness.adapter.messages import BrokenAnswerError, Response
 from tests.unit.harness.adapter.http.sockets import Reader, Script, Writer, one_request, pool_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"transfer-encoding: chunked\r\n"
+EVENTS = CHUNKED + b"content-type: text/event-stream\r\n\r\n"
 
 
 def answering(*pieces: bytes, keep: bool = True) -> Script:
@@ -71,15 +74,16 @@ async def test_what_is_sent() -> None:
         [OK + b"content-length: 4\r\nX: y\r\n\r\nabcd"],
         [OK + b"content-length: 4\r\nX: y\r\n\r\n", b"ab", b"cd"],
         [OK + b"transfer-encoding: chunked\r\nX: y\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"],
+        [CHUNKED + b"X: y\r\n\r\n2\r\nab\r\n", b"2\r\ncd\r\n0\r\n\r\n"],
         [b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"content-length: 4\r\nX: y\r\n\r\nabcd"],
         [
             b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n",
             OK + b"content-length: 4\r\nX: y\r\n\r\nabcd",
         ],
     ],
-    ids=["at once", "in pieces", "chunked", "continue", "hints"],
+    ids=["at once", "in pieces", "chunked", "chunks in pieces", "continue", "hints"],
 )
-async def test_an_answer_is_whole_when_it_is_short(pieces: list[bytes]) -> None:
+async def test_an_answer_is_whole_unless_it_is_of_events(pieces: list[bytes]) -> None:
     async with pool_of(answering(*pieces)) as (pool, connections):
         for _ in range(3):
             response = await send(pool)
@@ -89,12 +93,12 @@ async def test_an_answer_is_whole_when_it_is_short(pieces: list[bytes]) -> None:
         assert connections == [0]
 
 
-async def test_a_chunked_answer_is_passed_on_as_it_comes() -> None:
+async def test_events_are_passed_on_as_they_come() -> None:
     go_on = asyncio.Event()
 
     async def script(reader: Reader, writer: Writer) -> None:
         await one_request(reader)
-        writer.write(OK + b"transfer-encoding: chunked\r\n\r\n3\r\none\r\n")
+        writer.write(EVENTS + b"3\r\none\r\n")
         await go_on.wait()
         writer.write(b"3\r\ntwo\r\n0\r\n\r\n")
         await one_request(reader)
@@ -113,12 +117,7 @@ async def test_a_chunked_answer_is_passed_on_as_it_comes() -> None:
 async def test_an_answer_still_being_read_is_not_overwritten_by_the_next() -> None:
     """Its connection may be in use again before its reader has taken the last pieces."""
     body = b"4\r\nabcd\r\n"
-    async with pool_of(
-        answering(OK + b"transfer-encoding: chunked\r\n\r\n" + body, b"0\r\n\r\n")
-    ) as (
-        pool,
-        connections,
-    ):
+    async with pool_of(answering(EVENTS + body, b"0\r\n\r\n")) as (pool, connections):
         first = await send(pool)
         await asyncio.sleep(0.05)
         second = await send(pool)
@@ -126,18 +125,21 @@ async def test_an_answer_still_being_read_is_not_overwritten_by_the_next() -> No
         assert connections == [0]
 
 
-async def test_a_long_answer_is_streamed_with_backpressure() -> None:
+@pytest.mark.parametrize("chunked", [False, True], ids=["of known length", "chunked"])
+async def test_a_long_answer_is_streamed_with_backpressure(chunked: bool) -> None:
     sent = 0
-    size = 64 << 20
+    size = 2 * WHOLE_BYTES
 
     async def script(reader: Reader, writer: Writer) -> None:
         nonlocal sent
         await one_request(reader)
-        writer.write(OK + b"content-length: %d\r\n\r\n" % size)
+        length = OK + b"content-length: %d\r\n\r\n" % size
+        writer.write(CHUNKED + b"\r\n%x\r\n" % size if chunked else length)
         while sent < size:
             writer.write(b"x" * 65536)
             await writer.drain()
             sent += 65536
+        writer.write(b"\r\n0\r\n\r\n" if chunked else b"")
 
     async with pool_of(script) as (pool, _), asyncio.timeout(20):
         response = await send(pool)
@@ -148,8 +150,7 @@ async def test_a_long_answer_is_streamed_with_backpressure() -> None:
 
 async def test_an_answer_may_end_with_its_connection() -> None:
     async with pool_of(answering(OK + b"\r\nab", b"cd", keep=False)) as (pool, connections):
-        assert await read(await send(pool)) == b"abcd"
-        assert await read(await send(pool)) == b"abcd"
+        assert [raw(await send(pool)) for _ in range(2)] == [b"abcd", b"abcd"]
         assert connections == [0, 1]
 
 
@@ -182,6 +183,25 @@ async def test_a_request_that_meets_a_closing_connection_is_sent_again() -> None
         assert connections == [0, 1]
 
 
+async def test_a_connection_that_dies_at_work_is_no_idle_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The target has read the question, and may have been at it for minutes."""
+    monkeypatch.setattr(incoming, "STALE_SECONDS", 0.05)
+
+    async def script(reader: Reader, writer: Writer) -> None:
+        await one_request(reader)
+        writer.write(OK + b"content-length: 1\r\n\r\n1")
+        await one_request(reader)
+        await asyncio.sleep(0.1)
+
+    async with pool_of(script) as (pool, connections):
+        assert raw(await send(pool)) == b"1"
+        with pytest.raises(NoAnswerError, match="closed the connection"):
+            await send(pool)
+        assert connections == [0]
+
+
 async def test_an_idle_connection_is_not_trusted_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.01)
     async with pool_of(answering(OK + b"content-length: 1\r\n\r\n1")) as (pool, connections):
@@ -197,9 +217,10 @@ async def test_an_idle_connection_is_not_trusted_for_long(monkeypatch: pytest.Mo
         ([b""], "closed the connection"),
         ([b"SSH-2.0\r\n"], "is not HTTP"),
         ([OK + b"content-length: 9\r\n\r\nab"], "closed the connection"),
+        ([CHUNKED + b"\r\n2\r\nab\r\n"], "closed the connection"),
         ([OK[:10]], "closed the connection"),
     ],
-    ids=["silence", "other protocol", "cut body", "cut head"],
+    ids=["silence", "other protocol", "cut body", "cut chunks", "cut head"],
 )
 async def test_no_answer(pieces: list[bytes], words: str) -> None:
     async with pool_of(answering(*pieces, keep=False)) as (pool, _):
@@ -208,8 +229,7 @@ async def test_no_answer(pieces: list[bytes], words: str) -> None:
 
 
 async def test_a_stream_that_is_cut_says_so() -> None:
-    chunk = b"transfer-encoding: chunked\r\n\r\n2\r\nab\r\n"
-    async with pool_of(answering(OK + chunk, keep=False)) as (pool, _):
+    async with pool_of(answering(EVENTS + b"2\r\nab\r\n", keep=False)) as (pool, _):
         with pytest.raises(BrokenAnswerError, match="closed the connection"):
             await read(await send(pool))
 
@@ -226,7 +246,7 @@ async def test_a_silent_server_is_not_waited_for() -> None:
 async def test_a_stream_that_stops_is_not_waited_for() -> None:
     async def script(reader: Reader, writer: Writer) -> None:
         await one_request(reader)
-        writer.write(OK + b"transfer-encoding: chunked\r\n\r\n2\r\nab\r\n")
+        writer.write(EVENTS + b"2\r\nab\r\n")
         await reader.read()
 
     async with pool_of(script) as (pool, _):
@@ -240,7 +260,7 @@ async def hanging() -> AsyncIterator[tuple[Pool, asyncio.Event]]:
 
     async def script(reader: Reader, writer: Writer) -> None:
         await one_request(reader)
-        writer.write(OK + b"transfer-encoding: chunked\r\n\r\n2\r\nab\r\n")
+        writer.write(EVENTS + b"2\r\nab\r\n")
         await reader.read()
         left.set()
 
