@@ -16,7 +16,7 @@ def running_engine(checkpoint: Path, *, max_batch_size: int = 32) -> Iterator[Ba
     options = EngineOptions(max_batch_size=max_batch_size)
     source = ModelSource(checkpoint=checkpoint, options=options)
     batcher = launch(
-        lambda: Batcher(load_engine(source), decode=lambda tokens: " ".join(map(str, tokens)))
+        lambda: Batcher(load_engine(source), decode=lambda tokens, **_: " ".join(map(str, tokens)))
     )
     try:
         yield batcher

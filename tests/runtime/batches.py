@@ -35,7 +35,7 @@ def run(engine: Any, requests: Sequence[GenerateRequest], **changes: Any) -> lis
         step = scheduler.schedule()
         for number, event in scheduler.advance(step, engine.execute(step)):
             events[number].append(event)
-    assert scheduler.cache.held == 0
+    assert scheduler.cache.usage == 0
     return [collect(events[number]) for number in numbers]
 
 

@@ -58,14 +58,16 @@ class Visit:
 
 beginnings = st.sampled_from([(), tuple(range(40, 60)), tuple(range(40, 75))])
 requests = st.builds(
-    lambda beginning, own, new, sampling, scored: generation(
-        (*beginning, *own), new=new, sampling=sampling, prompt_logprobs=scored
+    lambda beginning, own, new, sampling, scored, stops: generation(
+        (*beginning, *own), new=new, sampling=sampling, prompt_logprobs=scored, **stops
     ),
     beginnings,
     st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=12),
     st.sampled_from([0, 1, 1, 4, 9]),
     st.sampled_from(SAMPLINGS),
     st.booleans(),
+    # As of a tokenizer that knows more tokens than the model.
+    st.sampled_from([{}, {}, {"stop_ids": (VOCABULARY, 10**6), "min_new_tokens": 1}]),
 )
 visits = st.lists(
     st.builds(Visit, requests, st.integers(0, 8), st.sampled_from([1, 3, 6, 999, 999, 999])),
@@ -90,7 +92,7 @@ def test_any_mix_gives_everybody_what_they_get_alone(
 ) -> None:
     scheduler = Scheduler(replace(engine.capacity, **limits))
     present = attend_to(engine, scheduler, visits)
-    assert scheduler.cache.held == 0
+    assert scheduler.cache.usage == 0
     for visit, events in present:
         prompt, made = alone(visit.request)
         found = [event.token for event in events if event.token]

@@ -48,7 +48,7 @@ def ranks() -> Iterator[Any]:
 @pytest.mark.parametrize("changes", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
 def test_decoding_equals_a_plain_pass(ranks: Any, changes: dict[str, Any]) -> None:
     with quiet():
-        from proctor_runtime.engine.megatron.config import ModelConfig
+        from proctor_runtime.checkpoints.architecture import ModelConfig
         from proctor_runtime.engine.megatron.executor import Executor
         from proctor_runtime.engine.megatron.forward import Forward
         from proctor_runtime.engine.megatron.kv_store import KvStore

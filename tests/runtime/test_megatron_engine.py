@@ -3,13 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from proctor_runtime.engine.batcher import Batcher
-from proctor_runtime.engine.protocol import Completion, GenerateRequest, Sampling
+from proctor_runtime.engine.protocol import (
+    Completion,
+    EngineDeadError,
+    GenerateRequest,
+    Sampling,
+)
 from proctor_runtime.engine.scheduling.step import RowResult, Step
 from tests.runtime.batches import (
     PROMPTS,
@@ -214,7 +220,7 @@ def test_padding_of_the_vocabulary_has_no_probability(engine: Any) -> None:
 
 
 def test_the_batcher_serves_mixed_requests(engine: Any) -> None:
-    batcher = Batcher(engine, decode=lambda tokens: "".join(map(chr, tokens)))
+    batcher = Batcher(engine, decode=lambda tokens, **_: "".join(map(chr, tokens)))
     batcher.start()
     requests = [make(prompt) for prompt in PROMPTS for make in (generation, scoring)]
     futures = [batcher.submit(request) for request in requests]
@@ -224,6 +230,30 @@ def test_the_batcher_serves_mixed_requests(engine: Any) -> None:
     with batcher._changed:
         batcher._closing = True
         batcher._changed.notify()
+
+
+@pytest.mark.parametrize(
+    ("is_lost", "words"),
+    [(True, "cuda:0 is lost to this process: CUDA error: unspecified"), (False, "out of memory")],
+    ids=["lost", "still there"],
+)
+def test_an_engine_is_dead_whose_device_answers_no_more(
+    engine: Any, monkeypatch: pytest.MonkeyPatch, is_lost: bool, words: str
+) -> None:
+    def fail(_: Step) -> None:
+        raise RuntimeError("out of memory")
+
+    def synchronize(_: torch.device) -> None:
+        if is_lost:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "set_device", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    forward = SimpleNamespace(device=torch.device("cuda:0"))
+    monkeypatch.setattr(engine, "_executor", SimpleNamespace(forward=forward, execute=fail))
+    with pytest.raises(RuntimeError, match=words) as failed:
+        engine.execute(Step(rows=()))
+    assert isinstance(failed.value, EngineDeadError) == is_lost
 
 
 def test_info_is_of_the_checkpoint(engine: Any) -> None:

@@ -13,6 +13,13 @@ from tests.runtime.letters import letters
 
 COMPLETIONS = {
     "half a character": rb'{"model": "letters", "prompt": "\ud800"}',
+    "a stop of half a character": rb'{"model": "letters", "prompt": "a", "stop": "\ud800"}',
+    "one stop of half a character": (
+        rb'{"model": "letters", "prompt": "a", "stop": ["b", "c\udc00"]}'
+    ),
+    "a penalty next to nothing": (
+        b'{"model": "letters", "prompt": "a", "repetition_penalty": 1e-40}'
+    ),
     "no UTF-8": b'{"model": "letters", "prompt": "\xff"}',
     "not a number": b'{"model": "letters", "prompt": "a", "temperature": NaN}',
     "infinite": b'{"model": "letters", "prompt": "a", "top_p": 1e999}',
@@ -26,7 +33,6 @@ COMPLETIONS = {
     ),
     "a negative token": b'{"model": "letters", "prompt": [-1]}',
     "a token like no other": b'{"model": "letters", "prompt": [99999999999999999999]}',
-    "a bool for a token": b'{"model": "letters", "prompt": [[true]], "max_tokens": true}',
     "many choices": b'{"model": "letters", "prompt": "a", "n": 128, "best_of": 129}',
 }
 CHATS = {
@@ -47,8 +53,14 @@ async def client(tokenizer_folder: Path) -> object:
     batcher = Batcher(engine, decode=tokenizer.decode)
     batcher.start()
     async with letters(engine, batcher, tokenizer=tokenizer).client() as client:
+        client.headers["Content-Type"] = "application/json"
         yield client
     batcher.close()
+
+
+async def test_a_body_with_nothing_wrong_is_answered(client: httpx.AsyncClient) -> None:
+    body = b'{"model": "letters", "prompt": "a", "max_tokens": 1}'
+    assert (await client.post("/completions", content=body)).status_code == 200
 
 
 @pytest.mark.parametrize("body", COMPLETIONS.values(), ids=COMPLETIONS.keys())
@@ -65,6 +77,22 @@ async def test_chats(client: httpx.AsyncClient, messages: bytes) -> None:
     answer = await client.post("/chat/completions", content=body)
     assert answer.status_code in (200, 400), answer.text
     assert answer.status_code == 200 or answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stop", [r'"\ud800"', r'["b", "c\udc00"]'], ids=["a text", "a list"])
+@pytest.mark.parametrize(
+    ("route", "asked"),
+    [("/completions", '"prompt": "a"'), ("/chat/completions", '"messages": [{"role": "user"}]')],
+    ids=["completions", "chat"],
+)
+async def test_a_stop_that_is_no_unicode_is_named(
+    client: httpx.AsyncClient, route: str, asked: str, stop: str
+) -> None:
+    body = f'{{"model": "letters", {asked}, "stop": {stop}}}'
+    answer = await client.post(route, content=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, "stop")
+    assert "which is no Unicode: leave" in error["message"]
 
 
 async def test_a_million_mistakes_are_not_all_told(client: httpx.AsyncClient) -> None:

@@ -12,6 +12,7 @@ from tests.runtime.conftest import quiet
 with quiet():
     from proctor_runtime.engine.megatron.sampling import Sampler
 
+NAN = float("nan")
 LOGITS = torch.tensor([1.0, 3.0, 2.0, -1.0, 2.5])
 
 
@@ -78,6 +79,42 @@ def test_repetition_counts_the_prompt_too() -> None:
 
 def test_stops_are_not_picked_before_the_least_length() -> None:
     assert picks(4, stop_ids=(1,), min_new_tokens=2) == [4, 4, 1, 1]
+
+
+def test_stops_that_the_model_cannot_say_change_nothing() -> None:
+    stops = (1, len(LOGITS), 10**6, -1)
+    assert picks(4, stop_ids=stops, min_new_tokens=2) == [4, 4, 1, 1]
+    assert picks(1, stop_ids=(len(LOGITS),), min_new_tokens=2) == [1]
+
+
+@pytest.mark.parametrize("temperature", [1e-40, 9e-6])
+def test_a_temperature_next_to_nothing_is_greedy(temperature: float) -> None:
+    assert picks(3, temperature=temperature, seed=1) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "logits"),
+    [
+        ({"temperature": 1e-40}, LOGITS),
+        ({"temperature": 1e-4}, LOGITS * 1e36),
+        ({"temperature": 1.0, "repetition_penalty": 1e-40, "prompt": (1, 2)}, LOGITS),
+        ({"temperature": 1.0}, LOGITS * NAN),
+        ({"temperature": 1.0, "top_k": 2}, LOGITS * NAN),
+        ({"temperature": 1.0, "top_p": 0.5, "min_p": 0.1}, LOGITS * NAN),
+        ({"logit_bias": ((3, 1.0),)}, LOGITS * NAN),
+    ],
+    ids=["cold", "large", "unpenalised", "not numbers", "top-k", "top-p and min-p", "greedy"],
+)
+def test_what_is_no_distribution_gives_a_token_that_exists_and_leaves_the_next_row_alone(
+    fields: dict[str, Any], logits: torch.Tensor
+) -> None:
+    sampler = Sampler()
+    sampler.join(draws(0, **fields))
+    sampler.join(draws(1, temperature=1.0, top_p=0.9, seed=5))
+    rows = torch.stack([logits, LOGITS])
+    drawn = [sampler.pick(rows, [0, 1]).tolist() for _ in range(20)]
+    assert {0 <= token < len(LOGITS) for token, _ in drawn} == {True}
+    assert [token for _, token in drawn] == picks(20, temperature=1.0, top_p=0.9, seed=5)
 
 
 def test_each_sequence_draws_for_itself() -> None:

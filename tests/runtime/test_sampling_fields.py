@@ -11,9 +11,23 @@ from pydantic import BaseModel
 from proctor_runtime.engine.protocol import Sampling
 from proctor_runtime.openai.schema.chat import ChatCompletionRequest
 from proctor_runtime.openai.schema.completion import CompletionRequest
-from proctor_runtime.openai.schema.refused import HARMLESS, IGNORED
+from proctor_runtime.openai.schema.refused import HARMLESS
 from tests.runtime.characters import EOS
 from tests.runtime.letters import Letters, asked_of, says
+
+IGNORED = frozenset({
+    "metadata",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "user",
+    "verbosity",
+})  # fmt: skip
+"""Fields of OpenAI's own that say nothing about the answer's content."""
 
 BODY = {"model": "letters", "prompt": "ab", "add_special_tokens": False}
 

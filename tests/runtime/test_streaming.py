@@ -1,11 +1,15 @@
 """Streams: framed as OpenAI frames them, and adding up to what is answered at once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
 
+from proctor_runtime.engine.batcher import Batcher
 from proctor_runtime.engine.fake import FakeEngine
+from proctor_runtime.openai.tool_parsers import TOOL_PARSERS
+from tests.runtime.characters import EOS, CharacterTokenizer
 from tests.runtime.letters import batcher_of, letters, says
 from tests.runtime.sse import assert_chunk, assert_completion_chunk, chunks_of
 
@@ -82,6 +86,48 @@ async def test_usage_comes_last_where_it_is_asked_for(client: httpx.AsyncClient)
     assert {chunk["usage"] for chunk in chunks} == {None}
     assert last["choices"] == []
     assert last["usage"] == {"prompt_tokens": 3, "completion_tokens": 8, "total_tokens": 11}
+
+
+class HalvingTokenizer(CharacterTokenizer):
+    """``c`` and ``d`` are the two bytes of one character."""
+
+    def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        said = [token for token in tokens if not (skip_special_tokens and token == EOS)]
+        return bytes({99: 0xC3, 100: 0xA9}.get(token, token) for token in said).decode(
+            errors="replace"
+        )
+
+
+TOOL = {"type": "function", "function": {"name": "f"}}
+SPECIAL = {"stop": "\x00\x01", "ignore_eos": True}
+
+
+@pytest.mark.parametrize(
+    ("route", "fields", "made"),
+    [
+        ("/completions", {"prompt": "a", "stop": "é"}, 3),
+        ("/completions", {"prompt": "a", "stop": "bé"}, 3),
+        ("/completions", {"prompt": "{", "skip_special_tokens": False, **SPECIAL}, 134),
+        ("/chat/completions", {"messages": HELLO, "tools": [TOOL], **SPECIAL}, 195),
+        ("/completions", {"prompt": "{", **SPECIAL}, 200),
+    ],
+    ids=["half by half", "with more", "a special token", "tools' special tokens", "left out"],
+)
+async def test_a_stop_ends_the_model_where_it_ends_the_stream(
+    route: str, fields: dict[str, Any], made: int
+) -> None:
+    engine, tokenizer = FakeEngine(max_sequence_length=512), HalvingTokenizer()
+    batcher = Batcher(engine, decode=tokenizer.decode)
+    batcher.start()
+    server = letters(engine, batcher, tokenizer=tokenizer, tool_parser=TOOL_PARSERS["hermes"])
+    async with server.client() as client:
+        body = {**BODY, "max_tokens": 200, **fields}
+        usage = (await client.post(route, json=body)).json()["usage"]
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        *_, last = chunks_of(await client.post(route, json=body))
+    batcher.close()
+    assert usage["completion_tokens"] == made
+    assert last["usage"] == usage
 
 
 async def test_no_chunk_has_a_part_of_the_stop_text() -> None:

@@ -1,5 +1,6 @@
 """Feeds an engine: any thread submits requests, one thread runs steps."""
 
+import math
 import random
 import threading
 import time
@@ -14,13 +15,14 @@ from proctor_runtime.engine.protocol import (
     EngineDeadError,
     EngineStats,
     GenerateRequest,
+    NotANumberError,
     QueueFullError,
     ScoredToken,
     ScoredTokens,
     TokenEvent,
 )
 from proctor_runtime.engine.scheduling.scheduler import Scheduler
-from proctor_runtime.engine.stops import Decode, found_stop
+from proctor_runtime.engine.stops import DecodeEither, found_stop
 
 OnEvent = Callable[[TokenEvent], None]
 OnStart = Callable[[], None]
@@ -77,7 +79,7 @@ class Batcher:
         self,
         engine: Engine,
         *,
-        decode: Decode,
+        decode: DecodeEither,
         max_waiting: int = MAX_WAITING,
         seed: int = 0,
         on_death: Callable[[Exception], None] = lambda _: None,
@@ -208,11 +210,12 @@ class Batcher:
         pending = self._served[number]
         pending.accept(event)
         is_retired = event.finish is not None
-        event = self._stopped_by_text(pending, event)
         try:
+            require_numbers(event)
+            event = self._stopped_by_text(pending, event)
             pending.on_event(event)
         except Exception as error:
-            # Whoever listens badly harms nobody else.
+            # Who is computed no numbers, or listens badly, harms nobody else.
             refuse([pending], error)
             event = replace(event, finish=event.finish or "stop")
         if event.finish is None:
@@ -226,7 +229,8 @@ class Batcher:
         request = pending.request
         if event.stop is not None or len(pending.ids) < request.min_new_tokens:
             return event
-        stop = found_stop(pending.ids, request.stop_texts, self._decode)
+        decode = partial(self._decode, skip_special_tokens=request.skip_special_tokens)
+        stop = found_stop(pending.ids, request.stop_texts, decode)
         return event if stop is None else replace(event, finish="stop", stop=stop)
 
     def _fail(self, error: Exception) -> None:
@@ -266,6 +270,16 @@ def launch(make: Callable[[], Batcher]) -> Batcher:
 
     threading.Thread(target=be_the_engine, name="engine", daemon=True).start()
     return made.result()
+
+
+def require_numbers(event: TokenEvent) -> None:
+    """Raise `NotANumberError` where a log-probability is none: its token is nobody's choice.
+
+    They are on the host already, so that no device is waited for.
+    """
+    told = [*event.prompt.logprobs, event.token.logprob if event.token else None]
+    if math.isnan(sum(filter(None, told))):
+        raise NotANumberError
 
 
 def resolve(pending: Pending, event: TokenEvent) -> None:

@@ -15,8 +15,9 @@ FinishReason = Literal["stop", "length"]
 class Sampling:
     """How one request picks its tokens; the defaults change nothing.
 
-    In this order: bias and penalties, temperature, top-k, top-p, min-p. Temperature 0 picks the
-    likeliest after bias and penalties. Log-probabilities are reported from the model's own logits.
+    In this order: bias and penalties, temperature, top-k, top-p, min-p. Temperature 0, or next to
+    it, picks the likeliest after bias and penalties. Log-probabilities are reported from the
+    model's own logits.
     """
 
     temperature: float = 0.0
@@ -51,6 +52,8 @@ class GenerateRequest:
     """Tokens that end the sequence; the one that did is its last token."""
     stop_texts: tuple[str, ...] = ()
     """Texts that end the sequence; the batcher watches for them, engines know no text."""
+    skip_special_tokens: bool = True
+    """Whether stop texts are looked for in the text without special tokens."""
     top_logprobs: int = 0
     """Alternatives to report at each position, besides the realised token."""
     prompt_logprobs: bool = False
@@ -201,6 +204,16 @@ class EngineStats:
 
 class EngineDeadError(RuntimeError):
     """The engine cannot serve any more: its process must be replaced."""
+
+
+class NotANumberError(RuntimeError):
+    """The model computed something for a request that is not a number, and so no answer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the model's log-probabilities are not numbers (NaN): its weights are damaged, or do "
+            "not fit engine.dtype; other requests go on"
+        )
 
 
 class QueueFullError(RuntimeError):

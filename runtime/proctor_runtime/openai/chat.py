@@ -44,14 +44,15 @@ def plan_chat(request: ChatCompletionRequest, model: ServedModel) -> ChatPlan:
         max_new_tokens=new_tokens(request, len(prompt), model.info.max_sequence_length),
         top_logprobs=request.top_logprobs,
     )
-    asked = engine_requests(request, wanted, request.n, model.tokenizer.eos_ids)
+    # What marks calls and reasoning is a special token in some vocabularies.
+    texts = text_rules(request, keep_special_tokens=not rules.are_trivial)
+    asked = engine_requests(request, wanted, request.n, model.tokenizer.eos_ids, texts)
     return ChatPlan(
         request=request,
         model=model,
         prompt=prompt,
         asked=asked,
-        # What marks calls and reasoning is a special token in some vocabularies.
-        text_rules=text_rules(request, keep_special_tokens=not rules.are_trivial),
+        text_rules=texts,
         message_rules=rules,
     )
 

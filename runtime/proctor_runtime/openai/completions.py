@@ -64,6 +64,7 @@ def plan_completion(request: CompletionRequest, model: ServedModel) -> Completio
             ),
             request.candidates,
             model.tokenizer.eos_ids,
+            prompt.rules,
         )
     ]
     return CompletionPlan(request=request, model=model, prompts=prompts, asked=asked)

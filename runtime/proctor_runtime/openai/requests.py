@@ -69,9 +69,16 @@ def check_tokens(tokens: Sequence[int], info: EngineInfo) -> None:
 
 
 def engine_requests(
-    request: GenerationRequest, wanted: GenerateRequest, copies: int, eos: Iterable[int]
+    request: GenerationRequest,
+    wanted: GenerateRequest,
+    copies: int,
+    eos: Iterable[int],
+    rules: TextRules,
 ) -> list[GenerateRequest]:
-    """Return `copies` of what is wanted, with the request's sampling and ends filled in."""
+    """Return `copies` of what is wanted, with the request's sampling and ends filled in.
+
+    The engine ends where the text does: it looks for the stop texts by the text's own `rules`.
+    """
     if request.min_tokens > wanted.max_new_tokens:
         raise InvalidRequestError(
             f"min_tokens={request.min_tokens} is more than the {wanted.max_new_tokens} tokens "
@@ -79,9 +86,10 @@ def engine_requests(
         )
     common = replace(
         wanted,
-        min_new_tokens=request.min_tokens,
+        min_new_tokens=rules.min_tokens,
         stop_ids=stop_ids_of(request, eos),
-        stop_texts=request.stop_texts,
+        stop_texts=rules.stops,
+        skip_special_tokens=rules.skip_special_tokens,
     )
     return [replace(common, sampling=sampling_of(request, copy)) for copy in range(copies)]
 

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from proctor_runtime.engine.stops import UNFINISHED
 from proctor_runtime.tokenizer import Tokenizer
-
-UNFINISHED = "\N{REPLACEMENT CHARACTER}"
-"""What decoders make of a character whose last bytes are in tokens to come."""
 
 CONTEXT_TOKENS = 6
 """Of the prompt's end: some decoders drop the space before a text's first word."""
@@ -166,6 +164,6 @@ def whole_text(
     before = 0
     before = len(decode(0)) if rules.context else 0
     text = decode(len(tokens))
-    floor = len(decode(rules.min_tokens - 1)) if rules.stops and rules.min_tokens > 1 else 0
-    found = find_stop(text, rules.stops, floor)
+    least = decode(rules.min_tokens - 1) if rules.stops and rules.min_tokens > 1 else ""
+    found = find_stop(text, rules.stops, len(least.rstrip(UNFINISHED)))
     return (text[: found.end(keep=rules.keep_stop)], found.text) if found else (text, None)

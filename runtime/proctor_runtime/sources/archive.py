@@ -9,6 +9,7 @@ from pathlib import Path
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.partial import NOTES
+from proctor_runtime.sources.placed import place_also
 
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 SUFFIXES = (*TAR, ".zip")
@@ -25,8 +26,11 @@ def unpack(archive: Path, root: Path) -> None:
         raise RejectedError(
             Reason.CHECKPOINT_CORRUPT, f"{archive.name} cannot be unpacked: {error}"
         ) from error
+    # A volume that was packed as it was has notes, which are not those of this one.
+    entries = [entry for entry in staging.iterdir() if entry.name != NOTES]
+    place_also(root, [entry.name for entry in entries])
     archive.unlink()
-    for entry in staging.iterdir():
+    for entry in entries:
         place = root / entry.name
         if place.is_dir():  # left by a process that was killed here
             shutil.rmtree(place)

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.partial import NOTES, Partial
+from proctor_runtime.sources.placed import keep_only
 from proctor_runtime.sources.protocol import RemoteFile, Source, UnreachableError
 
 logger = logging.getLogger(__name__)
@@ -32,12 +33,14 @@ def download(
 ) -> None:
     """Bring `files` below `root`, each whole and with the checksum that the source has of it.
 
+    What was brought before and is none of them is removed: it would be taken for the model's.
     They are asked for in parts of `part_bytes`. When the process is killed, each worker loses one
     part at most.
     """
     refuse_unsafe(files)
     partials = [Partial(root, file, part_bytes) for file in files]
     try:
+        keep_only(root, [file.path for file in files])
         for partial in partials:
             partial.resume()
         require_space(root, sum(partial.bytes_missing() for partial in partials))

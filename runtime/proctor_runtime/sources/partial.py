@@ -87,6 +87,8 @@ class Partial:
         checksum = self.file.checksum
         found = checksum.of(self._data) if checksum else ""
         if checksum and found != checksum.digits:
+            # Without notes, what is in the place is taken for no version that it is not.
+            self._notes.unlink()
             self._data.unlink()
             raise RejectedError(
                 Reason.CHECKPOINT_CORRUPT,

@@ -25,6 +25,12 @@ def without(folder: Path, tensor: str) -> None:
     save_file(tensors, folder / WEIGHTS)
 
 
+def shortened(folder: Path, tensor: str) -> None:
+    tensors = load_file(folder / WEIGHTS)
+    tensors[tensor] = tensors[tensor][:-1].clone()
+    save_file(tensors, folder / WEIGHTS)
+
+
 def with_bias(folder: Path) -> None:
     bias = {"model.layers.0.self_attn.q_proj.bias": torch.zeros(64)}
     save_file(load_file(folder / WEIGHTS) | bias, folder / WEIGHTS)
@@ -83,6 +89,11 @@ HUGGING_FACE: dict[str, tuple[Break, str, str]] = {
         lambda f: without(f, "model.layers.1.mlp.up_proj.weight"),
         "CheckpointCorrupt",
         "it has no layers.1.mlp.up_proj.weight",
+    ),
+    "a token is lost": (
+        lambda f: shortened(f, "model.embed_tokens.weight"),
+        "CheckpointCorrupt",
+        "embed_tokens.weight has 99 tokens, where config.json says vocab_size=100",
     ),
     "a tensor too many": (
         with_bias,

@@ -1,3 +1,4 @@
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from proctor_runtime.engine.protocol import (
     EngineDeadError,
     EngineStats,
     GenerateRequest,
+    NotANumberError,
     QueueFullError,
     RequestTooLargeError,
     Sampling,
@@ -31,8 +33,17 @@ def scoring(length: int = 4) -> GenerateRequest:
     return request(length, new=1, prompt_logprobs=True, top_logprobs=1)
 
 
-def text_of(tokens: Sequence[int]) -> str:
-    return "".join(map(chr, tokens))
+END = 0
+"""A special token, which says ``<end>``."""
+
+
+def text_of(tokens: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+    end = "" if skip_special_tokens else "<end>"
+    return "".join(end if token == END else chr(token) for token in tokens)
+
+
+def text_of_bytes(tokens: Sequence[int]) -> str:
+    return bytes(tokens).decode(errors="replace")
 
 
 def running(engine: FakeEngine | None = None, **options: Any) -> Batcher:
@@ -109,6 +120,56 @@ def test_found_stop_looks_at_the_newest_tokens_only() -> None:
 
     assert not found_stop([ord("x")] * 500, ("yz",), decode)
     assert decoded == [4 * 2 + 16]
+
+
+@pytest.mark.parametrize(
+    ("text", "stop"),
+    [("né", "é"), ("n€", "€"), ("n😀", "n😀"), ("\N{REPLACEMENT CHARACTER}é", "é"), ("é.", ".")],
+    ids=["two bytes", "three bytes", "with more", "after what is none", "after one"],
+)
+def test_a_stop_ends_with_the_last_byte_of_its_last_character(text: str, stop: str) -> None:
+    tokens = list(text.encode())
+    found = [found_stop(tokens[:end], (stop,), text_of_bytes) for end in range(len(tokens) + 1)]
+    assert found == [None] * len(tokens) + [stop]
+
+
+@pytest.mark.parametrize(("skip", "made"), [(True, 9), (False, 3)], ids=["skipped", "kept"])
+def test_a_special_token_is_a_stop_where_the_text_has_it(skip: bool, made: int) -> None:
+    batcher = running()
+    asked = GenerateRequest(
+        prompt=(253,), max_new_tokens=9, stop_texts=("<end>",), skip_special_tokens=skip
+    )
+    assert len(batcher.submit(asked).result(5).tokens) == made
+    batcher.close()
+
+
+class NumberlessEngine(FakeEngine):
+    """Whatever comes after token 50 has a probability that is no number."""
+
+    def logprob(self, previous: int, token: int) -> float:
+        return math.nan if previous == 50 else super().logprob(previous, token)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        GenerateRequest(prompt=(48,), max_new_tokens=9),
+        GenerateRequest(prompt=(49, 50, 9), max_new_tokens=1, prompt_logprobs=True),
+        GenerateRequest(prompt=(49, 50, 9), max_new_tokens=0, prompt_logprobs=True),
+    ],
+    ids=["a token", "a prompt", "a prompt alone"],
+)
+def test_who_is_computed_no_numbers_is_told_so_and_nobody_else(asked: GenerateRequest) -> None:
+    batcher = running(NumberlessEngine(step_seconds=0.01))
+    told: list[TokenEvent] = []
+    good = batcher.submit(request(new=9))
+    bad = batcher.submit(asked, told.append)
+    with pytest.raises(NotANumberError, match="are not numbers"):
+        bad.result(5)
+    assert [event.token.token for event in told if event.token] in ([49, 50], [])
+    assert len(good.result(5).tokens) == 9
+    batcher.close()
+    assert batcher.stats().running == 0
 
 
 class BrokenEngine(FakeEngine):

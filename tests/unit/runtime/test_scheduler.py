@@ -135,7 +135,7 @@ def test_everybody_gets_what_they_get_alone_and_no_block_is_lost(
         if not driver.scheduler.is_idle:
             driver.step()
     driver.finish()
-    assert driver.scheduler.cache.held == 0
+    assert driver.scheduler.cache.usage == 0
     for number, visit in present.items():
         outcome, (prompt, made) = driver.outcomes[number], alone(visit.request)
         if outcome.finish is None:
@@ -251,7 +251,7 @@ def test_a_failed_step_loses_who_took_part_and_what_was_cached() -> None:
     driver.finish()
     assert driver.outcomes[lost].finish is None
     assert driver.outcomes[waiting].prompt == alone(CHOICES[1])[0]
-    assert driver.scheduler.cache.held == 0
+    assert driver.scheduler.cache.usage == 0
 
 
 def test_sequences_that_share_a_beginning_keep_it_apart_for_attention() -> None:

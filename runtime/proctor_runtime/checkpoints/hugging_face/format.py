@@ -1,5 +1,6 @@
 """A folder that transformers' ``save_pretrained`` wrote: checked, then read rank by rank."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from math import lcm
@@ -17,7 +18,7 @@ from proctor_runtime.checkpoints.hugging_face.fields import Fields, read_fields
 from proctor_runtime.checkpoints.hugging_face.gpt2 import GPT2
 from proctor_runtime.checkpoints.hugging_face.llama import LLAMA, MISTRAL, QWEN2, QWEN3
 from proctor_runtime.checkpoints.hugging_face.moe import MIXTRAL, QWEN2_MOE, QWEN3_MOE
-from proctor_runtime.checkpoints.hugging_face.recipes import Recipe, Share
+from proctor_runtime.checkpoints.hugging_face.recipes import Recipe, Share, Vocabulary
 from proctor_runtime.checkpoints.hugging_face.tensors import INDEX, Tensors, weight_files
 from proctor_runtime.failure import RejectedError
 
@@ -87,12 +88,25 @@ def check_tensors(
         raise RejectedError(
             Reason.CHECKPOINT_CORRUPT, f"{root} is incomplete: it has no {listed(missing)}"
         )
+    check_vocabulary(recipes, config, tensors)
     if surplus := {name for name in tensors.names - expected if not name.endswith(ignored)}:
         raise RejectedError(
             Reason.CHECKPOINT_UNSUPPORTED,
             f"{root} has tensors that are no part of a {architecture.model_class}:"
             f" {listed(surplus)}",
         )
+
+
+def check_vocabulary(recipes: Iterable[Recipe], config: ModelConfig, tensors: Tensors) -> None:
+    """Refuse a vocabulary with fewer tokens than it should have: the rest would become padding."""
+    sources = [s for recipe in recipes if isinstance(recipe, Vocabulary) for s in recipe.sources]
+    for source in sources:
+        if (rows := source.rows(tensors)) < config.vocab_size:
+            raise RejectedError(
+                Reason.CHECKPOINT_CORRUPT,
+                f"{source.name} has {rows} tokens, where config.json says vocab_size="
+                f"{config.vocab_size}; save the model again with save_pretrained",
+            )
 
 
 def listed(names: set[str]) -> str:

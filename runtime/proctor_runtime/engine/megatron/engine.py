@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from proctor_runtime.checkpoints.architecture import ModelConfig
 from proctor_runtime.engine.megatron import followers
-from proctor_runtime.engine.megatron.config import ModelConfig
 from proctor_runtime.engine.megatron.executor import Executor
 from proctor_runtime.engine.megatron.forward import Forward
 from proctor_runtime.engine.megatron.graphs import Graphs, capturing
@@ -183,6 +183,7 @@ class MegatronEngine:
             return self._ranks.share(self._executor.execute(step))
         except Exception as error:
             if self._ranks.size == 1:
+                require_device(where)
                 raise
             # Once ranks have lost step with each other, all are lost. If one died, it was noticed.
             self._followers.mourn(NOTICED_WITHIN_SECONDS)
@@ -195,6 +196,19 @@ class MegatronEngine:
             self._ranks.agree(None)
             self._followers.join()
         leave()
+
+
+def require_device(where: torch.device) -> None:
+    """Raise `EngineDeadError` where a device answers nothing any more.
+
+    After an illegal access, say, CUDA fails every call of this process: only another one can help.
+    """
+    if where.type != "cuda":
+        return
+    try:
+        torch.cuda.synchronize(where)
+    except RuntimeError as error:
+        raise EngineDeadError(f"{where} is lost to this process: {error}") from error
 
 
 def asked(on: bool, setting: str) -> Feature:

@@ -9,8 +9,8 @@ from megatron.core import parallel_state
 from megatron.core.tensor_parallel import gather_from_tensor_model_parallel_region
 from torch.nn import functional
 
+from proctor_runtime.checkpoints.architecture import ModelConfig
 from proctor_runtime.engine.megatron.collectives import TensorRanks, of_all_contexts
-from proctor_runtime.engine.megatron.config import ModelConfig
 from proctor_runtime.engine.megatron.gathered import GatheredAttention
 from proctor_runtime.engine.megatron.kv_store import KvStore
 from proctor_runtime.engine.megatron.layer import Layer, RotaryTable, norm_of

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from proctor_crds.reasons import Reason
-from proctor_runtime.engine.megatron.config import ModelConfig
+from proctor_runtime.checkpoints.architecture import ModelConfig
 from proctor_runtime.engine.options import EngineOptions
 from proctor_runtime.failure import RejectedError
 

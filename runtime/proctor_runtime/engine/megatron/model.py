@@ -16,9 +16,9 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 from megatron.core.transformer.transformer_config import TransformerConfig
 from torch.nn import functional
 
+from proctor_runtime.checkpoints.architecture import ModelConfig
 from proctor_runtime.engine.megatron import cpu, moe, rope
 from proctor_runtime.engine.megatron.attention import SdpaAttention
-from proctor_runtime.engine.megatron.config import ModelConfig
 
 
 def build_model(

@@ -5,7 +5,7 @@ from typing import Any
 from megatron.core import parallel_state
 from megatron.core.transformer.moe import moe_utils
 
-from proctor_runtime.engine.megatron.config import ModelConfig
+from proctor_runtime.checkpoints.architecture import ModelConfig
 
 
 def options(config: ModelConfig) -> dict[str, Any]:

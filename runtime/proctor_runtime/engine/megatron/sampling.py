@@ -12,6 +12,9 @@ from proctor_runtime.engine.scheduling.step import Draws
 
 NEVER = float("-inf")
 
+COLDEST = 1e-5
+"""A temperature below picks the likeliest, as in vLLM: logits divided by less have no end."""
+
 
 @dataclass(slots=True)
 class Drawing:
@@ -24,7 +27,7 @@ class Drawing:
     @property
     def is_random(self) -> bool:
         """Whether it takes more than the likeliest."""
-        return self.draws.sampling.temperature > 0
+        return self.draws.sampling.temperature >= COLDEST
 
     def adjust(self, logits: torch.Tensor) -> None:
         """Apply bias, penalties and forbidden stops to ``[vocabulary]`` logits, in place."""
@@ -42,7 +45,9 @@ class Drawing:
             tokens, biases = zip(*sampling.logit_bias, strict=True)
             logits[index(tokens, logits)] += torch.tensor(biases, device=logits.device)
         if self.draws.stop_ids and self.made.total() < self.draws.min_new_tokens:
-            logits[index(self.draws.stop_ids, logits)] = NEVER
+            # Whatever else is said to end a text, the model never says it.
+            known = [token for token in self.draws.stop_ids if 0 <= token < len(logits)]
+            logits[index(known, logits)] = NEVER
 
 
 class Sampler:
@@ -80,7 +85,7 @@ class Sampler:
 
 def index(tokens: Iterable[int], logits: torch.Tensor) -> torch.Tensor:
     """Return tokens as an index into logits."""
-    return torch.tensor(list(tokens), device=logits.device)
+    return torch.tensor(list(tokens), dtype=torch.long, device=logits.device)
 
 
 def sample(logits: torch.Tensor, drawings: Sequence[Drawing]) -> torch.Tensor:
@@ -124,9 +129,14 @@ def keep_top_p(probabilities: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor
 
 
 def invert(probabilities: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    """Return the tokens at which the cumulative distribution passes each draw of [0, 1)."""
+    """Return the tokens at which the cumulative distribution passes each draw of [0, 1).
+
+    A distribution that is none, for the model computed no numbers, gives a token of no meaning.
+    """
     cumulative = probabilities.double().cumsum(-1)
     total = cumulative[:, -1:]
     # Rounding may lift a draw onto the total, behind which there is no token.
     wanted = (draws.double() * total).minimum(torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(cumulative, wanted, right=True)[:, 0]
+    found = torch.searchsorted(cumulative, wanted, right=True)[:, 0]
+    # Nothing passes what is not a number, and a token that does not exist would harm all others.
+    return found.clamp(max=probabilities.shape[-1] - 1)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from proctor_crds.reasons import Reason
+from proctor_runtime.checkpoints.architecture import ModelConfig
 from proctor_runtime.checkpoints.formats import FORMATS
-from proctor_runtime.engine.megatron.config import ModelConfig, check_context
 from proctor_runtime.engine.megatron.parallelism import (
     ONE_RANK,
     Parallelism,
@@ -13,6 +14,7 @@ from proctor_runtime.engine.megatron.parallelism import (
     check_parallelism,
 )
 from proctor_runtime.engine.options import EngineOptions
+from proctor_runtime.failure import RejectedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +45,15 @@ class ModelSource:
     def digest(self) -> str:
         """Hash the checkpoint: it reads all of its files."""
         return FORMATS[self.format].digest(self.checkpoint)
+
+
+def check_context(config: ModelConfig, max_sequence_length: int) -> None:
+    """Refuse sequences that are longer than a sliding window, which this engine does not slide."""
+    longest = min(max_sequence_length, config.max_position_embeddings)
+    if config.attention_window and longest > config.attention_window:
+        raise RejectedError(
+            Reason.CHECKPOINT_UNSUPPORTED,
+            f"the checkpoint attends through a sliding window of {config.attention_window} tokens, "
+            f"and sequences of {longest} were asked for; set engine.maxSequenceLength to "
+            f"{config.attention_window} or less, where the window makes no difference",
+        )

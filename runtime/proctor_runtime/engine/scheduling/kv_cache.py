@@ -31,16 +31,6 @@ class KvCache:
         """Share of the blocks that sequences hold."""
         return self._pool.held / self._pool.count
 
-    @property
-    def held(self) -> int:
-        """How many blocks sequences hold."""
-        return self._pool.held
-
-    @property
-    def size(self) -> int:
-        """How many blocks there are."""
-        return self._pool.count
-
     def blocks_for(self, tokens: int) -> int:
         """How many blocks so many tokens take."""
         return -(-tokens // self.block_tokens)

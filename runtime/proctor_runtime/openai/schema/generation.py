@@ -49,7 +49,7 @@ class GenerationRequest(LooseModel):
     min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
-    repetition_penalty: Annotated[float, Field(gt=0, le=100)] = 1.0
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=100)] = 1.0
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     """By token id."""
     seed: Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)] | None = None
@@ -70,6 +70,20 @@ class GenerationRequest(LooseModel):
         if self.stream_options and not self.stream:
             raise ValueError("stream_options is only allowed with stream=true")
         return self
+
+    @field_validator("stop")
+    @classmethod
+    def take_unicode(cls, stop: str | list[str]) -> str | list[str]:
+        """Refuse half a surrogate pair: JSON can write it, and no text ever has it."""
+        for text in [stop] if isinstance(stop, str) else stop:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"stop has {text!r:.80}, which is no Unicode: leave the half of a surrogate "
+                    "pair out, or write both halves"
+                ) from error
+        return stop
 
     @field_validator("logit_bias")
     @classmethod

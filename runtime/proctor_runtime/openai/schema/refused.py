@@ -41,20 +41,6 @@ INSTEAD = {
     "prompt_logprobs": "use echo with logprobs",
 }
 
-IGNORED = frozenset({
-    "metadata",
-    "prediction",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "service_tier",
-    "store",
-    "user",
-    "verbosity",
-})  # fmt: skip
-"""Fields of OpenAI's own that say nothing about the answer's content."""
-
 
 class UnsupportedError(ValueError):
     """A field asks for what is not served."""

@@ -47,9 +47,13 @@ def read_call(written: WrittenObject, *, final: bool, bare: bool) -> Call | None
 
 
 def text_of(value: str | None) -> str | None:
-    """Return the string that a JSON text is; None if it is none."""
+    """Return the string that a JSON text is; None if it is none, or no Unicode.
+
+    JSON can write half a surrogate pair, which no answer can.
+    """
     try:
         text = json.loads(value or "null")
-    except JSONDecodeError:
+        str.encode(text)
+    except (JSONDecodeError, TypeError, UnicodeEncodeError):
         return None
-    return text if isinstance(text, str) else None
+    return str(text)

@@ -76,11 +76,24 @@ class TritonClient:
 
     async def _write(self) -> None:
         """Write until nothing is left: gRPC takes one message at a time."""
-        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # `_read` tells everybody
+        try:
             while self._outgoing:
                 messages, self._outgoing = self._outgoing, []
+                await self._write_together(messages)
+        finally:
+            self._writing = False
+
+    async def _write_together(self, messages: Sequence[Message]) -> None:
+        """Write messages as one; what is wrong with them is told to who asked, and to nobody else.
+
+        Where the stream broke, `_read` tells all who asked on it, and what comes after goes out on
+        the next.
+        """
+        try:
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await self._open().write(self._request(messages))
-        self._writing = False
+        except Exception as error:
+            self._hand([message.id for message in messages], error)
 
     def _request(self, messages: Sequence[Message]) -> "service_pb2.ModelInferRequest":
         payload = codec.encode(messages)

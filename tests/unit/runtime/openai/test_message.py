@@ -59,6 +59,16 @@ CASES: dict[str, tuple[MessageRules, str, Message]] = {
         "<tool_call>weather in Paris</tool_call> then",
         Message("<tool_call>weather in Paris</tool_call> then"),
     ),
+    "hermes: a name of half a character": (
+        HERMES,
+        r'<tool_call>{"name": "f\ud800", "arguments": {}}</tool_call> then',
+        Message(r'<tool_call>{"name": "f\ud800", "arguments": {}}</tool_call> then'),
+    ),
+    "hermes: quoted arguments of half a character": (
+        HERMES,
+        r'<tool_call>{"name": "f", "arguments": "\ud800"}</tool_call>',
+        Message(calls=(Call("f", r'"\ud800"'),)),
+    ),
     "hermes: not yet a tag": (HERMES, "so <tool_ca", Message("so <tool_ca")),
     "llama: content": (LLAMA, "Hello {name}", Message("Hello {name}")),
     "llama: one": (LLAMA, LLAMA_PARIS, Message(calls=(PARIS,))),
@@ -71,6 +81,11 @@ CASES: dict[str, tuple[MessageRules, str, Message]] = {
         LLAMA,
         '{"name": "Paris", "people": 2}',
         Message('{"name": "Paris", "people": 2}'),
+    ),
+    "llama: a name of half a character": (
+        LLAMA,
+        r'{"name": "\udc00", "parameters": {}}',
+        Message(r'{"name": "\udc00", "parameters": {}}'),
     ),
     "llama: call and a word": (LLAMA, f"{LLAMA_PARIS} Done.", Message("Done.", calls=(PARIS,))),
     "llama: cut off": (LLAMA, '{"name": "wea', Message('{"name": "wea')),

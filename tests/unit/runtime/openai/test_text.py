@@ -60,6 +60,13 @@ def test_the_stop_that_counts(
     assert find_stop(text, stops, floor) == found
 
 
+def test_a_character_may_begin_before_the_least_length_and_stop_behind_it() -> None:
+    text, rules = "né", TextRules(stops=("é",), min_tokens=3)
+    assert whole_text(Bytes(), rules, list(text.encode())) == ("n", "é")
+    shown, stop = streamed(text, rules)
+    assert ("".join(shown), stop) == ("n", "é")
+
+
 TEXTS = st.text("ab.é€😀\n", max_size=30)
 STOPS = st.lists(st.text("ab.é€\n", min_size=1, max_size=4), max_size=3).map(tuple)
 

@@ -8,6 +8,7 @@ import pytest
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.archive import SUFFIXES, unpack
+from proctor_runtime.sources.placed import keep_only
 
 MODES = {".tar": "w:", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
 
@@ -42,6 +43,25 @@ def test_what_an_unfinished_process_left_is_replaced(tmp_path: Path) -> None:
     pack(archive, {"deep/weights": b"w"})
     unpack(archive, tmp_path)
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["weights"]
+
+
+def test_what_an_earlier_archive_held_is_removed_and_nobody_elses(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    archive = tmp_path / "model.zip"
+    for held in ({"old.json": b"", "deep/er/weights": b"w"}, {"deep": b"w"}):
+        keep_only(tmp_path, [archive.name])
+        pack(archive, held)
+        unpack(archive, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".fetch", "deep", "mine"]
+    assert (tmp_path / "deep").is_file()
+
+
+def test_the_notes_of_another_volume_are_left_out(tmp_path: Path) -> None:
+    archive = tmp_path / "model.zip"
+    pack(archive, {".fetch/finished": b"", "weights": b"w"})
+    unpack(archive, tmp_path)
+    assert (tmp_path / "weights").read_bytes() == b"w"
+    assert not (tmp_path / ".fetch" / "finished").exists()
 
 
 def link(path: Path, to: str) -> None:

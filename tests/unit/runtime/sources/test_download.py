@@ -183,6 +183,45 @@ def test_a_wrong_checksum_is_told_and_fetched_anew(tmp_path: Path) -> None:
     assert (fetched(tmp_path), source.served) == (source.contents, 350)
 
 
+def test_a_wrong_checksum_does_not_make_the_earlier_version_the_later(tmp_path: Path) -> None:
+    run(MemorySource({"weights": content(350)}), tmp_path)
+    newer = MemorySource({"weights": content(351)[:350]})
+    (file,) = newer.files()
+    wrong = replace(file, checksum=Checksum("sha256", "0" * 64))
+    for _ in range(2):
+        with pytest.raises(RejectedError, match="weights: its sha256 is"):
+            run(newer, tmp_path, [wrong])
+    run(newer, tmp_path, [file])
+    assert fetched(tmp_path) == newer.contents
+
+
+SHARDED = {
+    "model.safetensors.index.json": content(40),
+    "shards/one": content(150),
+    "shards/two": content(160),
+    "config.json": content(50),
+}
+WHOLE = {"model.safetensors": content(310), "config.json": content(51), "shards": content(9)}
+
+
+def test_what_the_source_no_longer_has_is_removed_and_nobody_elses(tmp_path: Path) -> None:
+    own = {"notes.txt": b"mine", "mine/config.json": b"{}"}
+    for name, data in own.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    for contents in (SHARDED, WHOLE, SHARDED):
+        run(MemorySource(contents), tmp_path)
+        assert fetched(tmp_path) == contents | own
+
+
+def test_what_a_killed_process_brought_of_another_version_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        run(MemorySource({"a": b"", "b": content(5000)}, kill_after=20), tmp_path)
+    run(MemorySource(WHOLE), tmp_path)
+    assert fetched(tmp_path) == WHOLE
+    assert not list(tmp_path.rglob("*.partial"))
+
+
 @pytest.mark.parametrize(
     "path", ["../out", "/etc/passwd", "a/../../b", ".fetch/notes", "", "a"], ids=repr
 )

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from proctor_crds.reasons import Reason
-from proctor_runtime.engine.megatron.config import check_context
+from proctor_runtime.engine.megatron.source import check_context
 from proctor_runtime.failure import RejectedError
 from tests.unit.runtime.configurations import DENSE
 
