@@ -26,7 +26,7 @@ from proctor_harness.failures import (
     unjudged,
     unreachable,
 )
-from proctor_harness.harnesses import HARNESSES, item_readers
+from proctor_harness.harnesses import HARNESSES
 from proctor_harness.harnesses.protocol import (
     PREFLIGHT_FILE,
     Harness,
@@ -140,7 +140,7 @@ def _ask(environment: Environment, harness: Harness, before: Sequence[Snapshot])
     for argv in harness.commands(run, workspace):
         _judge(environment, before, _child(environment, argv))
     result = _scores(environment, harness)
-    items = _read(lambda: item_readers.read(run.harness, workspace.output_dir))
+    items = _read(lambda: harness.items(workspace.output_dir))
     return Asked(result, [item.model_copy(update={"repeat": run.repeat}) for item in items])
 
 
@@ -231,7 +231,7 @@ def _read(reading: Callable[[], T]) -> T:
         return reading()
     except NoReportError as error:
         raise RunError(Reason.HARNESS_FAILED, str(error)) from error
-    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+    except Exception as error:
         words = f"the harness's report cannot be read: {type(error).__name__}: {error}"
         raise RunError(Reason.HARNESS_FAILED, words) from error
 

@@ -5,6 +5,7 @@
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import HarnessParams, RunResult, RunSpec, Unscored
@@ -31,6 +33,7 @@ from proctor_harness.harnesses.protocol import (
     Problem,
     Workspace,
 )
+from proctor_harness.items import Item
 
 SPEC = '{"harness": "lm-eval", "tasks": ["t"], "model": "m"}'
 SCORE = ResultRecord(task="t", metric="acc", value="0.5", n=2)
@@ -65,6 +68,9 @@ class Scripted:
         if self.results is None:
             raise NoReportError("nothing")
         return RunResult(results=self.results, unscored=self.unscored)
+
+    def items(self, output_dir: Path) -> list[Item]:
+        return []
 
 
 @dataclass
@@ -177,7 +183,17 @@ def test_no_report_is_a_failure(environment: Environment) -> None:
     assert failure(environment, Scripted()) == ("HarnessFailed", "nothing")
 
 
-@pytest.mark.parametrize("error", [KeyError("score"), ValueError("line 3"), TypeError("None")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("score"),
+        ValueError("line 3"),
+        TypeError("None"),
+        yaml.YAMLError("no document"),
+        sqlite3.OperationalError("no such table"),
+        RuntimeError("generator raised StopIteration"),
+    ],
+)
 def test_a_report_that_cannot_be_read_is_a_failure(
     error: Exception, environment: Environment
 ) -> None:
