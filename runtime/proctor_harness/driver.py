@@ -20,6 +20,7 @@ from proctor_harness.failures import (
     RunError,
     diagnose,
     forgotten,
+    late,
     of_judge,
     refused,
     silent,
@@ -204,10 +205,9 @@ def _settled(environment: Environment, before: Sequence[Snapshot]) -> Snapshot:
 
     A harness that ends well although a question is open has made up an answer to it.
     """
-    timeout = environment.run.params.request_timeout_seconds
     target, *judge = seen = _witness(environment)
     for was, now in zip(before, seen, strict=True):
-        if failure := forgotten(was, now) or unreachable(now, timeout):
+        if failure := forgotten(was, now) or unreachable(now) or late(now):
             raise failure if now is target else of_judge(failure)
     if judge and (refusal := unjudged(judge[0])):
         raise refusal

@@ -265,6 +265,7 @@ def test_of_an_adapter_that_was_started_anew_no_harness_is_believed(
     ("kind", "reason"),
     [
         ("unavailable", "TargetUnreachable"),
+        ("abandoned", "TargetUnreachable"),
         ("adapter", "InterceptorFailed"),
         ("rejected", "TargetRefused"),
     ],
@@ -272,10 +273,11 @@ def test_of_an_adapter_that_was_started_anew_no_harness_is_believed(
 def test_a_harness_that_ends_well_over_open_questions_is_not_scored(
     environment: Environment, sidecar: Adapter, kind: str, reason: str
 ) -> None:
-    sidecar.told = [Snapshot(), Snapshot(unanswered=Unanswered(**{kind: 1}), last_error="why")]
+    left = {"last_error": "why", "longest_abandoned_seconds": 0.5}
+    sidecar.told = [Snapshot(), Snapshot(unanswered=Unanswered(**{kind: 1}), **left)]
     found = failure(environment, Scripted("pass", results=[SCORE]))
     assert found[0] == reason
-    assert "why" in found[1]
+    assert ("after 0.5 s" if kind == "abandoned" else "why") in found[1]
 
 
 JUDGE_FAILS = {
