@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from urllib.request import urlopen
 
 from bench.measurement import Measurement
 from tests import nemo_evaluator
@@ -30,8 +31,10 @@ from tests import nemo_evaluator
 CONCURRENCIES = (1, 16, 64, 128)
 ROUNDS = 3
 SECONDS = 3.0
-STORED = 20_000
-"""Answers that the hits are drawn from."""
+STORED = 4_000
+"""Questions that the hits are drawn from."""
+FILLS = 3
+"""Loads that fill the store: each asking of a question takes one more of its answers."""
 DEFAULT: dict[str, object] = {}
 ENDPOINT: dict[str, object] = {"interceptors": ["endpoint"]}
 HERE = Path(__file__).parent
@@ -123,10 +126,15 @@ def load(port: int, concurrency: int, *numbers: int) -> Load:
 def stored_answers_per_second(directory: Path, upstream: int) -> Load:
     """Load an adapter that has every answer, on one core."""
     with our_adapter("hits", directory, upstream, DEFAULT) as adapter:
-        load(adapter.port, 16, 0, STORED)
+        for _ in range(FILLS):
+            load(adapter.port, 16, 0, STORED)
     with our_adapter("hits", directory, upstream, DEFAULT) as adapter:
         os.sched_setaffinity(adapter.process.pid, {min(os.sched_getaffinity(0))})
-        return load(adapter.port, 16, 0, STORED)
+        found = load(adapter.port, 16, 0, STORED)
+        counted = json.load(urlopen(f"http://127.0.0.1:{adapter.port}/progress"))
+    if counted["cached"] < counted["done"]:
+        raise RuntimeError(f"{counted['cached']} of {counted['done']} were hits: raise FILLS")
+    return found
 
 
 def all_servers(directory: Path) -> Iterator[contextlib.AbstractContextManager[Server]]:

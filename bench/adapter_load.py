@@ -1,8 +1,8 @@
 """`python -m bench.adapter_load PORT CONCURRENCY SECONDS FIRST [CYCLE]`: closed-loop load.
 
 Each connection asks, waits for the answer, and asks again. A question has 700 bytes, and each is
-another: a counter that starts at FIRST stands in it. With CYCLE the questions have a seed, and
-after so many they are asked anew. It prints one JSON object: requests per second, milliseconds of
+another: a counter that starts at FIRST stands in it. With CYCLE they are asked anew after so
+many. It prints one JSON object: requests per second, milliseconds of
 latency at the median and at the 99th percentile, and how busy the generator itself was.
 """
 
@@ -23,10 +23,9 @@ DIGITS = 12
 WARM_UP_SECONDS = 1.0
 
 
-def question(port: int, *, seeded: bool) -> tuple[bytes, bytes]:
+def question(port: int) -> tuple[bytes, bytes]:
     """What stands before and after the counter."""
     asked: dict[str, Any] = {"model": "m", "max_tokens": 16, "temperature": 0.0, "messages": []}
-    asked |= {"seed": 1} if seeded else {}
     message = {"role": "user", "content": "0" * DIGITS}
     asked["messages"] = [{"role": "system", "content": "You are helpful."}, message]
     message["content"] += "x" * (BODY_BYTES - len(json.dumps(asked)))
@@ -82,7 +81,7 @@ async def load(
     port: int, concurrency: int, seconds: float, first: int, period: int | None = None
 ) -> dict[str, float]:
     """Ask for `seconds` after a warm-up."""
-    loop, parts = asyncio.get_running_loop(), question(port, seeded=period is not None)
+    loop, parts = asyncio.get_running_loop(), question(port)
     numbers = count(first) if period is None else cycle(range(first, first + period))
     clients = [
         (await loop.create_connection(lambda: Client(parts, numbers), "127.0.0.1", port))[1]

@@ -20,13 +20,14 @@ from proctor_harness.failures import (
     RunError,
     diagnose,
     forgotten,
+    late,
     of_judge,
     refused,
     silent,
     unjudged,
     unreachable,
 )
-from proctor_harness.harnesses import HARNESSES, item_readers
+from proctor_harness.harnesses import HARNESSES
 from proctor_harness.harnesses.protocol import (
     PREFLIGHT_FILE,
     Harness,
@@ -141,7 +142,7 @@ def _ask(environment: Environment, harness: Harness, before: Sequence[Snapshot])
     for argv in harness.commands(run, workspace):
         _judge(environment, before, _child(environment, argv))
     result = _scores(environment, harness)
-    items = _read(lambda: item_readers.read(run.harness, workspace.output_dir))
+    items = _read(lambda: harness.items(workspace.output_dir))
     return Asked(result, [item.model_copy(update={"repeat": run.repeat}) for item in items])
 
 
@@ -205,10 +206,9 @@ def _settled(environment: Environment, before: Sequence[Snapshot]) -> Snapshot:
 
     A harness that ends well although a question is open has made up an answer to it.
     """
-    timeout = environment.run.params.request_timeout_seconds
     target, *judge = seen = _witness(environment)
     for was, now in zip(before, seen, strict=True):
-        if failure := forgotten(was, now) or unreachable(now, timeout):
+        if failure := forgotten(was, now) or unreachable(now) or late(now):
             raise failure if now is target else of_judge(failure)
     if judge and (refusal := unjudged(judge[0])):
         raise refusal
@@ -232,7 +232,7 @@ def _read(reading: Callable[[], T]) -> T:
         return reading()
     except NoReportError as error:
         raise RunError(Reason.HARNESS_FAILED, str(error)) from error
-    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+    except Exception as error:
         words = f"the harness's report cannot be read: {type(error).__name__}: {error}"
         raise RunError(Reason.HARNESS_FAILED, words) from error
 

@@ -46,14 +46,15 @@ def diagnose(
     said = f"the harness ended with {_exit(exit_code)}: {last_words(output)}"
     if evidence is None:
         return RunError(Reason.TARGET_UNREACHABLE, f"the adapter does not answer; {said}")
-    if trouble := unreachable(evidence, timeout_seconds):
+    # Clients give up a little early or late; a crash drops requests long before.
+    if trouble := unreachable(evidence) or late(evidence, 0.9 * timeout_seconds):
         return trouble
     if evidence.unanswered.rejected:
         said = f"the target rejected a request ({evidence.last_error}); {said}"
     return RunError(Reason.HARNESS_FAILED, said)
 
 
-def unreachable(evidence: Snapshot, timeout_seconds: float) -> RunError | None:
+def unreachable(evidence: Snapshot) -> RunError | None:
     """Find questions that a failure left open: no score may stand on them."""
     if count := evidence.unanswered.adapter:
         message = f"the adapter failed {count} requests; last: {evidence.last_error}"
@@ -61,14 +62,19 @@ def unreachable(evidence: Snapshot, timeout_seconds: float) -> RunError | None:
     if count := evidence.unanswered.unavailable:
         message = f"{count} requests have no answer after all retries; last: {evidence.last_error}"
         return RunError(Reason.TARGET_UNREACHABLE, message)
-    # Clients give up a little early or late; a crash drops requests long before.
-    if evidence.unanswered.abandoned and evidence.longest_abandoned_seconds > 0.9 * timeout_seconds:
-        message = (
-            f"{evidence.unanswered.abandoned} requests had no answer within"
-            f" params.requestTimeoutSeconds={timeout_seconds:g}: raise it, or lower parallelism"
-        )
-        return RunError(Reason.TARGET_UNREACHABLE, message)
     return None
+
+
+def late(evidence: Snapshot, patience_seconds: float = 0.0) -> RunError | None:
+    """Find questions that the harness gave up for good, one of them after that time."""
+    count, longest = evidence.unanswered.abandoned, evidence.longest_abandoned_seconds
+    if not count or longest < patience_seconds:
+        return None
+    message = (
+        f"the harness gave up {count} requests, the longest after {longest:.3g} s, and has no"
+        " answer to them: raise params.requestTimeoutSeconds, or lower parallelism"
+    )
+    return RunError(Reason.TARGET_UNREACHABLE, message)
 
 
 def silent() -> RunError:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from proctor_harness.adapter.answered import answered
 from proctor_harness.adapter.configuration import (
     AdapterConfig,
     ConfigurationError,
@@ -143,10 +144,12 @@ def target(chain: Sequence[Link]) -> endpoint.Config:
 def around_target(config: endpoint.Config, api_key: str | None) -> list[Interceptor]:
     """What stands between the cache and the connections."""
     found: list[Interceptor] = []
-    if api_key and is_secret(api_key):
-        found.append(Redaction(api_key))
     if config.max_retries or config.total_timeout:
         found.append(Retry(config.retries))
+    # It quotes what it refuses, hence beyond it the key is blotted out already.
+    found.append(answered)
+    if api_key and is_secret(api_key):
+        found.append(Redaction(api_key))
     if config.max_concurrent:
         found.append(Limit(config.max_concurrent))
     return found

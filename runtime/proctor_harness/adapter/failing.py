@@ -27,11 +27,16 @@ async def fail_closed(request: Request, call_next: Endpoint) -> Response:
         logger.exception("%s %s", request.method, request.target)
         return error_response(500, "adapter_error", str(error), "interceptor_failed")
     except BrokenAnswerError as error:
-        message = f"the answer broke off: {error}"
-        return error_response(502, "upstream_error", message, origin=Origin.NOBODY)
+        return broken_off(error)
     except RefusedError as error:
         kind = "adapter_error" if error.status >= 500 else "invalid_request_error"
         return error_response(error.status, kind, str(error), error.code)
+
+
+def broken_off(error: BrokenAnswerError) -> Response:
+    """What is answered instead, where nothing went out yet."""
+    message = f"the answer broke off: {error}"
+    return error_response(502, "upstream_error", message, origin=Origin.NOBODY)
 
 
 async def log_failed(request: Request, call_next: Endpoint) -> Response:

@@ -32,7 +32,7 @@ class Origin(Enum):
     CACHE = "cache"
     """The target, in an earlier attempt of this evaluation."""
     NOBODY = "nobody"
-    """The adapter, because the target could not be reached."""
+    """The adapter, because the target gave no answer."""
     ADAPTER = "adapter"
     """The adapter, because an interceptor failed or refused."""
 

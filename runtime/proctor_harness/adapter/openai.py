@@ -24,6 +24,23 @@ def is_question(request: Request) -> bool:
     return request.method == "POST" and ends(request.target, QUESTION_PATHS)
 
 
+def answers(target: str, found: JsonObject) -> bool:
+    """Whether the object, or the event of a stream, is an answer to what its path asks."""
+    if ends(target, ("/embeddings",)):
+        return bool(found.get("data"))
+    if ends(target, ("/responses",)):
+        last = found.get("response")
+        return bool((last if isinstance(last, dict) else found).get("output"))
+    given = choices(found)
+    return bool(given) and all(map(says, given))
+
+
+def says(choice: JsonObject) -> bool:
+    """Whether a choice has something that may be scored, be it empty."""
+    parts = (choice.get("message"), choice.get("delta"))
+    return "text" in choice or any(isinstance(part, dict) for part in parts)
+
+
 def items(target: str, body: Content) -> int:
     """Count the prompts that a request carries: what one answer to it completes."""
     asked = body.object if ends(target, ITEM_PATHS) else None

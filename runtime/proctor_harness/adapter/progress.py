@@ -1,12 +1,16 @@
 """How far the evaluation is, and which of its requests are without a good answer.
 
 A harness retries. So a failed request is evidence only while the same question (method, target and
-digest of the body) has not been answered by a later attempt.
+digest of the body) has not been answered by a later attempt: one that began after the failure, for
+another sample of the same prompt may have been on its way already.
 """
 
+import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -17,6 +21,8 @@ from proctor_harness.adapter.messages import Origin
 from proctor_harness.adapter.traffic import ABANDONED, Exchange
 
 RETRYABLE_CLIENT_ERRORS = frozenset({408, 425, 429})
+NOTICED_SECONDS = 1.0
+"""A client that left may have asked again before it is noticed."""
 
 
 class Trouble(StrEnum):
@@ -80,33 +86,50 @@ def trouble(status: int, origin: Origin = Origin.TARGET) -> Trouble:
     return Trouble.REJECTED
 
 
-class Progress:
-    """The running count."""
+class Open(NamedTuple):
+    """The last failure of a question that has no answer."""
 
-    def __init__(self) -> None:
+    trouble: Trouble
+    seconds: float
+    failed_at: float
+
+    def settled_by(self, began: float) -> bool:
+        """Whether an answered asking that began then is a later attempt."""
+        slack = NOTICED_SECONDS if self.trouble is Trouble.ABANDONED else 0.0
+        return began >= self.failed_at - slack
+
+
+class Progress:
+    """The running count; `monotonic` is the clock of exchanges, which are told as they end."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.perf_counter) -> None:
+        self._monotonic = monotonic
         self._process = uuid.uuid4().hex
         self.total: int | None = None
         self._done = 0
         self._cached = 0
         self._failed = 0
         self._flagged: Counter[Flag] = Counter()
-        self._unanswered: dict[tuple[str, str, str], tuple[Trouble, float]] = {}
+        self._unanswered: dict[tuple[str, str, str], Open] = {}
         self._last_error: str | None = None
 
     def record(self, exchange: Exchange) -> None:
         """Count one exchange."""
         question = (exchange.method, exchange.target, exchange.digest)
+        now = self._monotonic()
         if exchange.answered:
             self._done += exchange.items
             self._cached += exchange.items if exchange.origin is Origin.CACHE else 0
             self._flagged.update(exchange.flags)
-            self._unanswered.pop(question, None)
+            failed = self._unanswered.get(question)
+            if failed and failed.settled_by(now - exchange.seconds):
+                del self._unanswered[question]
             return
         self._failed += 1
         kind = trouble(exchange.status, exchange.origin)
         # Many servers lack the pages that clients look for first; those carry no item.
         if exchange.items or kind is not Trouble.REJECTED:
-            self._unanswered[question] = (kind, exchange.seconds)
+            self._unanswered[question] = Open(kind, exchange.seconds, now)
         # A crashing harness drops its other requests: that must not hide why it crashed.
         if exchange.status != ABANDONED or self._last_error is None:
             where = f"{exchange.method} {exchange.target}: HTTP {exchange.status}"
@@ -114,8 +137,9 @@ class Progress:
 
     def snapshot(self) -> Snapshot:
         """The state now."""
-        kinds = [kind for kind, _ in self._unanswered.values()]
-        abandoned = [s for kind, s in self._unanswered.values() if kind is Trouble.ABANDONED]
+        still = self._unanswered.values()
+        kinds = [one.trouble for one in still]
+        abandoned = [one.seconds for one in still if one.trouble is Trouble.ABANDONED]
         return Snapshot(
             process=self._process,
             # A long document of a rolling task takes more requests than the estimate says.

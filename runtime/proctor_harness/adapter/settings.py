@@ -61,12 +61,17 @@ def settings(environ: Mapping[str, str]) -> Settings:
         artifacts=artifacts,
         shards=None if shares else shards_folder(mounted),
         url=url,
-        api_key=environ.get("API_KEY") or None,
+        api_key=key(environ.get("API_KEY")),
         timeout_seconds=float(environ.get("UPSTREAM_TIMEOUT_SECONDS", TIMEOUT_SECONDS)),
         identity=identity or url,
         session=environ.get("SESSION") or uuid.uuid4().hex,
         config=config,
     )
+
+
+def key(found: str | None) -> str | None:
+    """An API key without the end of line that a Secret made of a file has; none if it is empty."""
+    return (found or "").strip() or None
 
 
 def keeps_answers(config: AdapterConfig) -> bool:
@@ -106,10 +111,10 @@ def target(given: Settings, config: endpoint.Config) -> Target:
 
     Both may not name it: the run's target is what its status says it is.
     """
-    key = config.api_key.get_secret_value() if config.api_key else None
+    configured = key(config.api_key.get_secret_value()) if config.api_key else None
     for name, own, other in (
         ("upstream_url", given.url, config.upstream_url),
-        ("api_key", given.api_key, key),
+        ("api_key", given.api_key, configured),
     ):
         if own and other and own != other:
             raise ConfigurationError([f"endpoint.{name}: the run has one of its own: leave it out"])
@@ -119,4 +124,4 @@ def target(given: Settings, config: endpoint.Config) -> Target:
     except ValueError as error:
         raise ConfigurationError([f"UPSTREAM_{error}"]) from error
     timeout = config.request_timeout or given.timeout_seconds
-    return Target(server, url, given.api_key or key, timeout)
+    return Target(server, url, given.api_key or configured, timeout)

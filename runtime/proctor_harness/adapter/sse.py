@@ -1,12 +1,18 @@
 """A streamed answer put together: what the server would have said without `stream`."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from proctor_harness.adapter import openai
 from proctor_harness.adapter.content import Content, Json, JsonObject, loads
 from proctor_harness.adapter.messages import Headers, header
 
 EVENT_STREAM = b"text/event-stream"
+DONE = b"[DONE]"
+ENDED = re.compile(rb'"(?:finish_reason"\s*:\s*"|response\.(?:completed|incomplete)")')
+"""What of a stream without ``[DONE]`` tells its end; inside a string its quotes are escaped."""
+END_BYTES = 64
 
 
 def is_event_stream(headers: Headers) -> bool:
@@ -30,6 +36,24 @@ def error(headers: Headers, body: Content) -> Json:
     return found.get("error") if found and not found.get("choices") else None
 
 
+def answers(target: str, raw: bytes) -> bool:
+    """Whether the events answer what the path asks, to the end; cheaper than `coalesced`."""
+    try:
+        return ended(raw) and any(openai.answers(target, event) for event in events(raw))
+    except ValueError:
+        return False
+
+
+def ended(raw: bytes) -> bool:
+    """Whether the events say that they are all: a connection that closes may have been cut."""
+    return done(raw) or ENDED.search(raw) is not None
+
+
+def done(raw: bytes) -> bool:
+    """Whether the last event is the one that ends streams."""
+    return raw[-END_BYTES:].rstrip().endswith(DONE)
+
+
 def events(raw: bytes) -> Iterator[JsonObject]:
     """The events' objects, up to ``[DONE]``; raises ValueError for one that is not JSON."""
     for line in raw.splitlines():
@@ -37,7 +61,7 @@ def events(raw: bytes) -> Iterator[JsonObject]:
         if name != b"data":
             continue
         data = value.strip()
-        if data == b"[DONE]":
+        if data == DONE:
             return
         event = loads(data)
         if isinstance(event, dict):

@@ -89,7 +89,7 @@ class _Watch:
 
     async def stream(self, response: Response, body: Stream) -> Stream:
         """The answer as it arrives; whatever ends it, it is told once."""
-        pieces, size = [], 0
+        pieces, size, piece = [], 0, b""
         try:
             async with aclosing(body):
                 yield b""
@@ -104,7 +104,11 @@ class _Watch:
             )
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            self.abandoned()
+            # OpenAI's own client leaves at the last event, before the connection says that it was.
+            if sse.done(piece):
+                self.answered(response, Content(b"".join(pieces)))
+            else:
+                self.abandoned()
             raise
         except Exception as error:
             self._tell(HTTPStatus.INTERNAL_SERVER_ERROR, Origin.ADAPTER, error=str(error))

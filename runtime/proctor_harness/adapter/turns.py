@@ -15,8 +15,6 @@ class Slot(NamedTuple):
 
     key: bytes
     turn: int = 0
-    shared: bool = False
-    """The question has one answer, however often it is asked."""
 
     @property
     def packed(self) -> bytes:
@@ -44,8 +42,6 @@ class Turns:
 
     def give_back(self, slot: Slot) -> None:
         """Nobody was answered at this turn."""
-        if slot.shared:
-            return
         heapq.heappush(self._free.setdefault(slot.key, []), slot.turn)
 
     def use_up(self, slot: Slot) -> None:

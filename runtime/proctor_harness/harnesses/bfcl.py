@@ -82,6 +82,9 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
     return RunResult(results=good, unscored=unscored)
 
 
+items = bfcl_report.items
+
+
 def categories(tasks: Iterable[str]) -> list[str]:
     """The categories of the tasks, each once, in the order asked."""
     return list(dict.fromkeys(name for task in tasks for name in _members(task)))

@@ -63,6 +63,9 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
     )
 
 
+items = bigcode_report.items
+
+
 def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     params, folder = run.params, str(workspace.output_dir / task)
     path = "chat/completions" if run.endpoint_type == "chat" else "completions"

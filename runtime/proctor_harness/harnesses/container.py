@@ -11,6 +11,7 @@ from pathlib import Path
 from proctor_crds.wire import RunResult, RunSpec, Unscored
 from proctor_harness.harnesses import eval_factory_report, parameters
 from proctor_harness.harnesses.protocol import Problem, Workspace
+from proctor_harness.items import Item
 
 REPORT = "results.yml"
 CONFIGURATION = "run_config.yml"
@@ -54,6 +55,11 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
             if not records
         ],
     )
+
+
+def items(_output_dir: Path) -> list[Item]:
+    """None: a framework's files are its own."""
+    return []
 
 
 def _evaluate(configuration: Path) -> list[str]:

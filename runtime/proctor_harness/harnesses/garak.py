@@ -52,6 +52,9 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
     return RunResult(results=[r for scan in scans for r in scan.records], unscored=unscored)
 
 
+items = garak_report.items
+
+
 def _scan(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     module, name = GENERATORS[run.endpoint_type]
     options = {module: {name: _generator(run, workspace)}}

@@ -65,6 +65,9 @@ def parse(_run: RunSpec, output_dir: Path) -> RunResult:
     return RunResult(results=lm_eval_items.with_intervals(records(report), report, items))
 
 
+items = lm_eval_items.read
+
+
 def _program(run: RunSpec) -> list[str]:
     if run.shards == 1:
         return [sys.executable, "-m", "proctor_harness.harnesses.lm_eval_tasks"]

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from proctor_crds.base import Model
 from proctor_crds.wire import Failure, RunResult, RunSpec
+from proctor_harness.items import Item
 
 PREFLIGHT_FILE = "preflight.json"
 """Where in the output directory a preflight writes its `PreflightReport`."""
@@ -79,4 +80,8 @@ class Harness(Protocol):
         A metric of no samples is not a score: what was asked and not evaluated goes to `unscored`.
         Raises NoReportError.
         """
+        ...
+
+    def items(self, output_dir: Path) -> list[Item]:
+        """Read what became of each sample; nothing where the files do not tell."""
         ...

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from proctor_crds import catalogue
 from proctor_crds.wire import RunResult, RunSpec, Unscored
-from proctor_harness.harnesses import parameters, safety_report
+from proctor_harness.harnesses import parameters, safety_items, safety_report
 from proctor_harness.harnesses.protocol import PreflightReport, Problem, Workspace
 from proctor_harness.harnesses.shares import Share
 
@@ -59,6 +59,9 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
         results=[score for score in found.values() if not isinstance(score, str)],
         unscored=[Unscored(task=task, why=why) for task, why in found.items() if type(why) is str],
     )
+
+
+items = safety_items.read
 
 
 def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:

@@ -51,6 +51,9 @@ def parse(run: RunSpec, output_dir: Path) -> RunResult:
     )
 
 
+items = simple_evals_report.items
+
+
 def _evaluate(task: str, run: RunSpec, workspace: Workspace) -> list[str]:
     params, folder = run.params, workspace.output_dir / task
     options: dict[str, object] = {

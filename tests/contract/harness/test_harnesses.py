@@ -18,7 +18,7 @@ from proctor_crds.reasons import Reason
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import LEFT_TO_THE_ADAPTER, HarnessParams, RunResult, RunSpec
 from proctor_harness.failures import EXIT_CODES
-from proctor_harness.harnesses import HARNESSES, item_readers
+from proctor_harness.harnesses import HARNESSES
 from proctor_harness.harnesses.protocol import Workspace
 from proctor_harness.items import Item
 from proctor_harness.repeats import key
@@ -88,11 +88,11 @@ def test_a_golden_report_becomes_records(name: str) -> None:
     assert HARNESSES[name].parse(asked(golden(name)), golden(name)) == expected
 
 
-@pytest.mark.parametrize("name", sorted(item_readers.READERS.keys() - {"lm-eval"}))
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"lm-eval"}))
 def test_the_items_of_a_golden_report_are_its_records(name: str) -> None:
     """Each mean of samples is that of its items; a pass@10 and the like is none."""
     expected = RunResult.model_validate_json((golden(name) / "records.json").read_text())
-    items = item_readers.read(name, golden(name))
+    items = HARNESSES[name].items(golden(name))
     compared = [record for record in expected.results if measured(items, record)]
     assert {record.task for record in compared} == {record.task for record in expected.results}
     assert len({(i.task, i.metric, i.filter, i.sample) for i in items}) == len(items)

@@ -35,6 +35,7 @@ class ModelServer:
     """Completions that succeed before every other one gets `fail_status`."""
     fail_times: int | None = None
     fail_status: int = 500
+    fail_body: str = '{"error": {"message": "injected"}}'
     fail_headers: dict[str, str] = field(default_factory=dict)
     message: dict[str, Any] | None = None
     """What every chat answer's message holds, in place of the sum."""
@@ -49,14 +50,14 @@ class ModelServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     cancelled: int = 0
 
-    def completion_status(self) -> int:
+    def failure(self) -> Response | None:
         if self.fail_after is None or len(self.seen) <= self.fail_after:
-            return 200
+            return None
         if self.fail_times is not None:
             self.fail_times -= 1
             if self.fail_times < 0:
-                return 200
-        return self.fail_status
+                return None
+        return Response(self.fail_body, self.fail_status, self.fail_headers)
 
 
 def logprob(previous: int, token: int) -> float:
@@ -84,7 +85,9 @@ def generate(tokens: list[int]) -> str:
 async def tell_key(request: Request) -> Response:
     key = request.headers.get("authorization", "").removeprefix("Bearer ")
     if request.query_params.get("stream"):
-        halves = [f"data: wrong key {key[:7]}", f"{key[7:]}!\n\n"]
+        said = json.dumps({"choices": [{"text": f"wrong key {key}!", "finish_reason": "stop"}]})
+        half = said.index(key) + 7
+        halves = [f"data: {said[:half]}", f"{said[half:]}\n\n"]
         return StreamingResponse(iter(halves), media_type="text/event-stream")
     error = {"error": {"message": f"Incorrect API key provided: {key}"}}
     return JSONResponse(error, 401, {"x-key": key})
@@ -139,10 +142,8 @@ def build(state: ModelServer) -> Starlette:
             await asyncio.sleep(state.delay_seconds)
         finally:
             state.in_flight -= 1
-        status = state.completion_status()
-        if status != 200:
-            error = {"error": {"message": "injected"}}
-            return JSONResponse(error, status, state.fail_headers)
+        if failed := state.failure():
+            return failed
         prompts = as_prompts(body["prompt"])
         choices = [completion(i, p, body) for i, p in enumerate(prompts)]
         usage = {"prompt_tokens": sum(map(len, prompts)), "completion_tokens": len(prompts)}
@@ -164,9 +165,11 @@ def build(state: ModelServer) -> Starlette:
         async def events() -> AsyncIterator[str]:
             try:
                 for i in range(3):
-                    yield f"data: {json.dumps({'token': i, 'usage': None})}\n\n"
+                    choice = {"index": 0, "text": str(i), "finish_reason": None}
+                    yield f"data: {json.dumps({'choices': [choice], 'usage': None})}\n\n"
                     await asyncio.sleep(0.2)
-                yield f"data: {json.dumps({'usage': {'completion_tokens': 3}})}\n\n"
+                usage = {"choices": [], "usage": {"completion_tokens": 3}}
+                yield f"data: {json.dumps(usage)}\n\ndata: [DONE]\n\n"
             except asyncio.CancelledError:
                 state.cancelled += 1
                 raise

@@ -1,7 +1,7 @@
 """A target that answers as each request says, and repeats in the answer what it was asked.
 
-A request's `script` is its answer: `status`, `body`, and `delay`. What is asked comes back under
-`asked` of the body, and the headers that tests look at under `headers`.
+A request's `script` is its answer: `status`, `body`, and `delay`; without, it is "ok". What is
+asked comes back under `asked` of the body, and the headers that tests look at under `headers`.
 """
 
 import contextlib
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+OK = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}}]}
 
 
 @dataclass
@@ -26,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         script = asked.get("script", {})
         headers = {name.lower(): value for name, value in self.headers.items()}
         shown = {name: value for name, value in headers.items() if name.startswith("x-")}
-        said = {**script.get("body", {}), "asked": asked, "headers": shown}
+        said = {**script.get("body", OK), "asked": asked, "headers": shown}
         content = json.dumps(said).encode()
         self.send_response(script.get("status", 200))
         self.send_header("Content-Type", "application/json")

@@ -36,14 +36,15 @@ def written(root: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("end", ["", "\n"], ids=["", "of a file"])
 @pytest.mark.parametrize("how", ["environment", "configuration"])
-def test_the_key_is_nowhere(how: str, model: ModelServer, tmp_path: Path) -> None:
+def test_the_key_is_nowhere(how: str, end: str, model: ModelServer, tmp_path: Path) -> None:
     artifacts = tmp_path / "artifacts"
     artifacts.mkdir()
     config = json.loads(json.dumps(EVERYTHING))
-    env = {"API_KEY": CANARY}
+    env = {"API_KEY": CANARY + end}
     if how == "configuration":
-        config["interceptors"][6]["config"]["api_key"] = CANARY
+        config["interceptors"][6]["config"]["api_key"] = CANARY + end
         env = {}
     heard = []
     with adapter(model.url, artifacts, ADAPTER_CONFIG=json.dumps(config), **env) as process:

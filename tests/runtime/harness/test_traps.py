@@ -87,6 +87,30 @@ def test_and_it_is_never_given_again(model: ModelServer, tmp_path: Path) -> None
         assert process.progress()["unanswered"]["unavailable"] == 0
 
 
+@pytest.mark.parametrize(
+    "nothing",
+    ["", '{"message": "warming up"}', '{"choices": []}', "<p>Just a moment</p>", '{"choices": [{'],
+    ids=["empty", "warming up", "no choices", "HTML", "cut"],
+)
+def test_a_good_status_without_an_answer_is_a_failure_too(
+    nothing: str, model: ModelServer, tmp_path: Path
+) -> None:
+    model.fail_after, model.fail_times, model.fail_status, model.fail_body = 0, 1, 200, nothing
+    with adapter(model.url, tmp_path, **CACHING) as process:
+        answer = httpx.post(f"{process.url}/v1/completions", json=SCORING)
+        failed = process.progress()
+        assert post(process, SCORING)["id"] == 2
+        settled = process.progress()
+        process.stop()
+    assert answer.status_code == 502
+    assert answer.json()["error"]["type"] == "upstream_error"
+    assert nothing in answer.json()["error"]["message"]
+    assert (failed["done"], failed["unanswered"]["unavailable"]) == (0, 1)
+    assert (settled["done"], settled["unanswered"]["unavailable"]) == (1, 0)
+    with adapter(model.url, tmp_path, **CACHING) as process:
+        assert post(process, SCORING)["id"] == 2
+
+
 def test_a_kill_in_the_middle_of_a_line_costs_one_answer_and_doubles_none(
     model: ModelServer, tmp_path: Path
 ) -> None:

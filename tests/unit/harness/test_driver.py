@@ -5,6 +5,7 @@
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from proctor_crds.results import Flagged, ResultRecord
 from proctor_crds.wire import HarnessParams, RunResult, RunSpec, Unscored
@@ -31,6 +33,7 @@ from proctor_harness.harnesses.protocol import (
     Problem,
     Workspace,
 )
+from proctor_harness.items import Item
 
 SPEC = '{"harness": "lm-eval", "tasks": ["t"], "model": "m"}'
 SCORE = ResultRecord(task="t", metric="acc", value="0.5", n=2)
@@ -65,6 +68,9 @@ class Scripted:
         if self.results is None:
             raise NoReportError("nothing")
         return RunResult(results=self.results, unscored=self.unscored)
+
+    def items(self, output_dir: Path) -> list[Item]:
+        return []
 
 
 @dataclass
@@ -177,7 +183,17 @@ def test_no_report_is_a_failure(environment: Environment) -> None:
     assert failure(environment, Scripted()) == ("HarnessFailed", "nothing")
 
 
-@pytest.mark.parametrize("error", [KeyError("score"), ValueError("line 3"), TypeError("None")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("score"),
+        ValueError("line 3"),
+        TypeError("None"),
+        yaml.YAMLError("no document"),
+        sqlite3.OperationalError("no such table"),
+        RuntimeError("generator raised StopIteration"),
+    ],
+)
 def test_a_report_that_cannot_be_read_is_a_failure(
     error: Exception, environment: Environment
 ) -> None:
@@ -249,6 +265,7 @@ def test_of_an_adapter_that_was_started_anew_no_harness_is_believed(
     ("kind", "reason"),
     [
         ("unavailable", "TargetUnreachable"),
+        ("abandoned", "TargetUnreachable"),
         ("adapter", "InterceptorFailed"),
         ("rejected", "TargetRefused"),
     ],
@@ -256,10 +273,11 @@ def test_of_an_adapter_that_was_started_anew_no_harness_is_believed(
 def test_a_harness_that_ends_well_over_open_questions_is_not_scored(
     environment: Environment, sidecar: Adapter, kind: str, reason: str
 ) -> None:
-    sidecar.told = [Snapshot(), Snapshot(unanswered=Unanswered(**{kind: 1}), last_error="why")]
+    left = {"last_error": "why", "longest_abandoned_seconds": 0.5}
+    sidecar.told = [Snapshot(), Snapshot(unanswered=Unanswered(**{kind: 1}), **left)]
     found = failure(environment, Scripted("pass", results=[SCORE]))
     assert found[0] == reason
-    assert "why" in found[1]
+    assert ("after 0.5 s" if kind == "abandoned" else "why") in found[1]
 
 
 JUDGE_FAILS = {

@@ -3,7 +3,15 @@ import pytest
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult
 from proctor_harness.adapter.progress import Snapshot, Unanswered
-from proctor_harness.failures import RunError, diagnose, forgotten, last_words, refused, unreachable
+from proctor_harness.failures import (
+    RunError,
+    diagnose,
+    forgotten,
+    last_words,
+    late,
+    refused,
+    unreachable,
+)
 
 TRACEBACK = """\
 2026-01-01 INFO start
@@ -79,11 +87,21 @@ def test_the_targets_words_are_quoted() -> None:
 
 
 def test_open_questions_forbid_a_score() -> None:
-    assert unreachable(Snapshot(), 10) is None
-    assert unreachable(Snapshot(unanswered=Unanswered(unavailable=1)), 10) is not None
-    failed = unreachable(Snapshot(unanswered=Unanswered(adapter=2), last_error="reasoning: x"), 10)
+    assert unreachable(Snapshot()) is None
+    assert unreachable(Snapshot(unanswered=Unanswered(unavailable=1))) is not None
+    failed = unreachable(Snapshot(unanswered=Unanswered(adapter=2), last_error="reasoning: x"))
     assert failed is not None
     assert "the adapter failed 2 requests; last: reasoning: x" in failed.failure.message
+
+
+def test_what_the_harness_gave_up_is_told_with_how_long_it_waited() -> None:
+    assert late(Snapshot()) is None
+    left = Snapshot(unanswered=Unanswered(abandoned=2), longest_abandoned_seconds=1.25)
+    assert late(left, 9) is None
+    found = late(left)
+    assert found is not None
+    assert (found.failure.reason, found.exit_code) == ("TargetUnreachable", 75)
+    assert "gave up 2 requests, the longest after 1.25 s" in found.failure.message
 
 
 @pytest.mark.parametrize(
@@ -105,7 +123,7 @@ def test_a_refused_question_forbids_a_score_that_does_not_tell_of_it(
 
 def test_a_budget_of_turns_that_is_spent_forbids_nothing() -> None:
     spent = Snapshot(unanswered=Unanswered(refused=3))
-    assert unreachable(spent, 10) is None
+    assert unreachable(spent) is None
     assert refused(spent, RunResult(results=[])) is None
 
 

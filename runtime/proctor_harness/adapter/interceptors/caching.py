@@ -82,7 +82,7 @@ class Caching:
         asked = request.body.object if openai.is_question(request) else None
         if asked is None or self._config.bypass:
             return await call_next(request)
-        slot = self._slot(self._key(request.target, asked), asked)
+        slot = self._turns.take(self._key(request.target, asked))
         if stored := self._stored(slot):
             return stored
         try:
@@ -96,10 +96,6 @@ class Caching:
             return response
         return replace(response, body=await primed(answer.teed(response.body)))
 
-    def _slot(self, key: bytes, asked: JsonObject) -> Slot:
-        # With a seed the same question has the same answer; without, each asking is a new sample.
-        return Slot(key, shared=True) if asked.get("seed") is not None else self._turns.take(key)
-
     def _key(self, target: str, asked: JsonObject) -> bytes:
         digest = self._salt.copy()
         digest.update(b"%b\0%b" % (target.encode(), canonical(asked)))
@@ -107,7 +103,7 @@ class Caching:
 
     def _stored(self, slot: Slot) -> Response | None:
         stored = self._answers.get(slot) if self._config.reuse_cached_responses else None
-        if stored and not slot.shared:
+        if stored:
             self._answers.give(slot)
         return stored
 

@@ -26,6 +26,18 @@ CHAT = "/v1/chat/completions"
 JSON_HEADERS: Headers = ((b"content-type", b"application/json"),)
 SSE_HEADERS: Headers = ((b"content-type", b"text/event-stream"),)
 
+NO_ANSWERS = {
+    "empty": b"",
+    "warming up": b'{"message": "warming up"}',
+    "no choices": b'{"choices": []}',
+    "a choice of nothing": b'{"choices": [{"index": 0}]}',
+    "null": b'{"choices": [{"index": 0, "message": null}]}',
+    "no object": b"[]",
+    "HTML": b"<!doctype html><title>Just a moment</title>",
+    "cut": b'{"choices": [{"index": 0, "message": {"role": "assi',
+}
+"""What a gateway says with status 200 where it has nothing to say."""
+
 
 def question(
     body: Any = None, target: str = CHAT, method: str = "POST", session: str | None = None

@@ -1,15 +1,26 @@
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from proctor_harness.adapter import chain
+from proctor_harness.adapter import chain, retry
 from proctor_harness.adapter.configuration import ConfigurationError
+from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.interceptors import INTERCEPTORS
 from proctor_harness.adapter.load import load
 from proctor_harness.adapter.messages import Origin, Response, compose
-from tests.unit.harness.adapter.asking import Target, body, question, site
+from proctor_harness.adapter.traffic import Exchange, Observer
+from tests.unit.harness.adapter.asking import (
+    JSON_HEADERS,
+    NO_ANSWERS,
+    Target,
+    body,
+    question,
+    reply,
+    site,
+)
 
 USERS = '''
 from proctor_harness.adapter.configuration import InterceptorConfig
@@ -101,7 +112,7 @@ def test_an_unknown_hook_is_refused(hook: str, tmp_path: Path) -> None:
 
 def test_an_interceptor_that_has_an_end_of_its_own_may_be_listed_as_hook(tmp_path: Path) -> None:
     config = load({"interceptors": ["endpoint"], "post_eval_hooks": ["response_stats"]})
-    assert len(chain.build(config, chain.links(config), site(tmp_path))) == 2
+    assert len(chain.build(config, chain.links(config), site(tmp_path))) == 3
 
 
 @pytest.mark.parametrize("name", sorted(INTERCEPTORS))
@@ -232,9 +243,46 @@ def test_only_what_is_asked_for_stands_before_the_target() -> None:
     def around(api_key: str | None = None, **config: Any) -> list[str]:
         links = chain.links(load({"interceptors": [{"name": "endpoint", "config": config}]}))
         found = chain.around_target(chain.target(links), api_key)
-        return [type(one).__name__ for one in found]
+        return [getattr(one, "__name__", type(one).__name__) for one in found]
 
-    assert around() == around("EMPTY") == []
+    assert around() == around("EMPTY") == ["answered"]
     everything = around("sk-0123456789abc", max_retries=1, max_concurrent=1)
-    assert everything == ["Redaction", "Retry", "Limit"]
-    assert around(total_timeout=1) == ["Retry"]
+    assert everything == ["Retry", "answered", "Redaction", "Limit"]
+    assert around(total_timeout=1) == ["Retry", "answered"]
+
+
+@pytest.mark.parametrize("content", NO_ANSWERS.values(), ids=NO_ANSWERS)
+async def test_what_is_no_answer_is_told_and_neither_counted_nor_kept(
+    content: bytes, tmp_path: Path
+) -> None:
+    nothing = Response(200, JSON_HEADERS, Content(content))
+    cache = {"name": "caching", "config": {"reuse_cached_responses": True}}
+    config = load({"interceptors": [cache, "endpoint", "response_stats", "reasoning"]})
+    where, seen, target = site(tmp_path), list[Exchange](), Target([nothing, reply("a")])
+    interceptors = chain.build(config, chain.links(config), where)
+    endpoint = compose([Observer([seen.append]), *interceptors], target)
+    first, second = await endpoint(question()), await endpoint(question())
+    assert (first.status, second.status) == (502, 200)
+    assert [exchange.answered for exchange in seen] == [False, True]
+    assert "no answer: " in (seen[0].error or "")
+    await where.disk.flush()
+    [line] = (tmp_path / "cache/answers.jsonl").read_text().splitlines()
+    assert json.loads(line)["turn"] == 0
+
+
+async def test_and_it_is_asked_again_where_the_chain_asks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_WAIT_SECONDS", 0.0)
+    nothing = Response(200, JSON_HEADERS, Content(b"{}"))
+    document = {"interceptors": [{"name": "endpoint", "config": {"max_retries": 1}}]}
+    assert body(await ask(document, tmp_path, Target([nothing, reply()]))) == reply()
+
+
+async def test_a_quoted_page_does_not_tell_half_of_the_key(tmp_path: Path) -> None:
+    key = "sk-canary-0123456789"
+    page = Response(200, (), Content(b"x" * 190 + key.encode()))
+    config = load({"interceptors": ["endpoint"]})
+    interceptors = chain.build(config, chain.links(config), site(tmp_path, api_key=key))
+    found = await compose(interceptors, Target([page]))(question())
+    assert "sk-" not in json.dumps(body(found))

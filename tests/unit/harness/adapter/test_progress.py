@@ -23,10 +23,16 @@ def exchange(**changes: Any) -> Exchange:
 
 
 def recorded(*exchanges: Exchange) -> Progress:
-    progress = Progress()
+    """Each is told when it ends."""
+    clock = iter([one.ended for one in exchanges])
+    progress = Progress(lambda: next(clock))
     for one in exchanges:
         progress.record(one)
     return progress
+
+
+def at(began: float, ended: float, **changes: Any) -> Exchange:
+    return exchange(ended=ended, seconds=ended - began, **changes)
 
 
 def test_only_good_answers_are_progress() -> None:
@@ -35,9 +41,23 @@ def test_only_good_answers_are_progress() -> None:
 
 
 def test_a_later_answer_settles_the_question() -> None:
-    snapshot = recorded(exchange(status=500), exchange(status=429), exchange()).snapshot()
+    tries = (at(0, 1, status=500), at(1, 2, status=429), at(2, 3))
+    snapshot = recorded(*tries).snapshot()
     assert snapshot.unanswered == Unanswered()
     assert snapshot.failed == 2
+
+
+def test_another_samples_answer_does_not() -> None:
+    """Asked at once, two samples of a prompt are one question; one of them has no answer."""
+    failed, other = at(0, 1, status=503), at(0.5, 4)
+    assert recorded(failed, other).snapshot().unanswered == Unanswered(unavailable=1)
+    assert recorded(failed, other, at(2, 5)).snapshot().unanswered == Unanswered()
+
+
+def test_a_client_that_left_may_ask_again_before_that_is_noticed() -> None:
+    left = at(0, 10, status=ABANDONED)
+    assert recorded(left, at(9.9, 12)).snapshot().unanswered == Unanswered()
+    assert recorded(left, at(0, 12)).snapshot().unanswered == Unanswered(abandoned=1)
 
 
 def test_another_questions_answer_does_not() -> None:

@@ -61,6 +61,15 @@ def test_the_target_is_the_pods() -> None:
     assert (found.server.authority, found.api_key, found.timeout_seconds) == ("model:8080", "k", 5)
 
 
+@pytest.mark.parametrize(("given", "key"), [("k\n", "k"), (" k\r\n", "k"), ("\n", None)])
+def test_a_key_has_no_end_of_line(given: str, key: str | None) -> None:
+    """A Secret that was made of a file has one, and no header may."""
+    assert parsed(API_KEY=given).api_key == key
+    configured = endpoint.Config.model_validate({"api_key": given})
+    assert target(parsed(), configured).api_key == key
+    assert target(parsed(API_KEY="k"), configured).api_key == "k"
+
+
 def test_without_a_pod_the_configuration_names_it() -> None:
     config = endpoint.Config(upstream_url="https://gw/openai", api_key="k")  # type: ignore[arg-type]
     found = target(parsed(UPSTREAM_URL=""), config)

@@ -78,6 +78,19 @@ async def test_a_stream_that_nobody_reads_on_is_abandoned() -> None:
     assert [exchange.status for exchange in seen] == [ABANDONED]
 
 
+async def test_a_stream_may_be_left_at_its_last_event() -> None:
+    """As OpenAI's own client does, which is not told of the end of the connection."""
+    seen: list[Exchange] = []
+    event = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n'
+    parts = (event, b"data: [DONE]\n\n", b"more")
+    response = await Observer([seen.append])(question(), Target([await streamed(*parts)]))
+    assert not isinstance(response.body, Content)
+    for _ in range(2):
+        await anext(response.body)
+    await response.body.aclose()
+    assert [exchange.status for exchange in seen] == [200]
+
+
 async def test_a_client_that_leaves_is_told() -> None:
     seen: list[Exchange] = []
 

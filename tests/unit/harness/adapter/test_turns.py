@@ -30,12 +30,6 @@ def test_what_was_given_before_is_used_up() -> None:
     assert [turns.take(b"a").turn for _ in range(3)] == [1, 3, 4]
 
 
-def test_a_shared_slot_is_no_turn() -> None:
-    turns = Turns()
-    turns.give_back(Slot(b"a", shared=True))
-    assert [turns.take(b"a").turn for _ in range(2)] == [0, 1]
-
-
 @given(st.integers(min_value=0, max_value=2**32), st.integers(min_value=1, max_value=60))
 def test_every_turn_is_used_once_whatever_fails(seed: int, samples: int) -> None:
     draw, turns = random.Random(seed), Turns()

@@ -1,4 +1,6 @@
+import asyncio
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 from proctor_harness.adapter import chain
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.load import load
-from proctor_harness.adapter.messages import Endpoint, Origin, Response, compose
+from proctor_harness.adapter.messages import Endpoint, Origin, Request, Response, compose
 from proctor_harness.adapter.site import Site
 from tests.unit.harness.adapter.asking import (
     JSON_HEADERS,
@@ -56,21 +58,43 @@ async def test_a_stored_answer_is_given_again_after_a_restart(tmp_path: Path) ->
     assert len(target.requests) == 1
 
 
-async def test_the_same_question_without_a_seed_is_another_sample(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asking", [{"prompt": "a"}, {"prompt": "a", "seed": 7}])
+async def test_the_same_question_is_another_sample(asking: dict[str, Any], tmp_path: Path) -> None:
     """pass@k: k samples are k answers, and a resumed run gets back the same k."""
-    target, ask_thrice = numbered(), [{"prompt": "a"}] * 3
+    target, ask_thrice = numbered(), [asking] * 3
     first = await asked(site(tmp_path, session="1"), target, *ask_thrice)
     assert [json.loads(text(r))["choices"][0]["text"] for r in first] == ["0", "1", "2"]
-    again = await asked(site(tmp_path, session="2"), target, *ask_thrice, {"prompt": "a"})
+    again = await asked(site(tmp_path, session="2"), target, *ask_thrice, asking)
     assert list(map(text, again[:3])) == list(map(text, first))
     assert again[3].origin is Origin.TARGET
     assert len(target.requests) == 4
 
 
-async def test_with_a_seed_it_is_the_same_sample(tmp_path: Path) -> None:
-    target, seeded = numbered(), {"prompt": "a", "seed": 7}
-    found = await asked(site(tmp_path), target, seeded, seeded, {**seeded, "seed": 8})
-    assert [r.origin for r in found] == [Origin.TARGET, Origin.CACHE, Origin.TARGET]
+async def test_what_samples_get_does_not_depend_on_when_they_ask(tmp_path: Path) -> None:
+    """A seed is no promise: many servers answer otherwise for each batch, and some not by it."""
+    numbers = count()
+
+    async def counting(_: Request) -> Response:
+        number = next(numbers)
+        await asyncio.sleep(0.001 * (number % 5))
+        return Response(200, JSON_HEADERS, Content(json.dumps(reply(str(number))).encode()))
+
+    async def evaluated(session: str) -> list[str]:
+        where, places = site(tmp_path, session=session), asyncio.Semaphore(8)
+        cache = make("caching", where, reuse_cached_responses=True)
+
+        async def one() -> str:
+            async with places:
+                return text(await cache(question({"prompt": "a", "seed": 7}), counting))
+
+        found = await asyncio.gather(*(one() for _ in range(64)))
+        await where.disk.flush()
+        return sorted(found)
+
+    fresh = await evaluated("1")
+    assert len(set(fresh)) == 64
+    assert await evaluated("2") == fresh
+    assert next(numbers) == 64
 
 
 async def test_an_adapter_that_restarts_beside_its_harness_repeats_no_sample(
@@ -85,23 +109,26 @@ async def test_an_adapter_that_restarts_beside_its_harness_repeats_no_sample(
 @pytest.mark.parametrize(
     "other",
     [
-        {"prompt": "b", "seed": 1},
-        {"prompt": "a", "seed": 1, "stop": ["\n"]},
-        {"prompt": "a", "seed": 1, "logprobs": 1},
-        {"prompt": "a", "seed": 1, "n": 2},
-        {"prompt": "a", "seed": 1, "anything": None},
-        {"prompt": ["a"], "seed": 1},
+        {"prompt": "b"},
+        {"prompt": "a", "seed": 1},
+        {"prompt": "a", "stop": ["\n"]},
+        {"prompt": "a", "logprobs": 1},
+        {"prompt": "a", "n": 2},
+        {"prompt": "a", "anything": None},
+        {"prompt": ["a"]},
     ],
 )
 async def test_another_question_is_another_item(tmp_path: Path, other: dict[str, Any]) -> None:
     target = numbered()
-    await asked(site(tmp_path), target, {"prompt": "a", "seed": 1}, other)
+    await asked(site(tmp_path, session="1"), target, {"prompt": "a"})
+    await asked(site(tmp_path, session="2"), target, other)
     assert len(target.requests) == 2
 
 
 async def test_the_order_of_fields_is_no_difference(tmp_path: Path) -> None:
     target = numbered()
-    await asked(site(tmp_path), target, {"prompt": "a", "seed": 1}, {"seed": 1, "prompt": "a"})
+    await asked(site(tmp_path, session="1"), target, {"prompt": "a", "seed": 1})
+    await asked(site(tmp_path, session="2"), target, {"seed": 1, "prompt": "a"})
     assert len(target.requests) == 1
 
 
@@ -112,9 +139,9 @@ async def test_the_order_of_fields_is_no_difference(tmp_path: Path) -> None:
 async def test_another_model_or_configuration_is_another_item(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    target, seeded = numbered(), {"prompt": "a", "seed": 1}
-    await asked(site(tmp_path), target, seeded)
-    await asked(site(tmp_path, **changes), target, seeded)
+    target, asking = numbered(), {"prompt": "a"}
+    await asked(site(tmp_path, session="1"), target, asking)
+    await asked(site(tmp_path, session="2", **changes), target, asking)
     assert len(target.requests) == 2
 
 
@@ -125,9 +152,9 @@ async def test_a_log_of_an_earlier_version_is_read(tmp_path: Path) -> None:
 
 
 async def test_another_path_is_another_item(tmp_path: Path) -> None:
-    target, seeded = numbered(), {"prompt": "a", "seed": 1}
-    await asked(site(tmp_path), target, seeded)
-    await asked(site(tmp_path), target, seeded, path="/v1/chat/completions")
+    target, asking = numbered(), {"prompt": "a"}
+    await asked(site(tmp_path, session="1"), target, asking)
+    await asked(site(tmp_path, session="2"), target, asking, path="/v1/chat/completions")
     assert len(target.requests) == 2
 
 
@@ -203,16 +230,16 @@ async def test_bookkeeping_is_not_stored(tmp_path: Path) -> None:
 
 
 async def test_without_reuse_answers_are_stored_and_not_given(tmp_path: Path) -> None:
-    target, seeded = numbered(), {"prompt": "a", "seed": 1}
+    target, asking = numbered(), {"prompt": "a"}
     config = {"reuse_cached_responses": False, "max_saved_responses": 2}
-    await asked(site(tmp_path), target, *[seeded] * 3, **config)
+    await asked(site(tmp_path), target, *[asking] * 3, **config)
     assert len(target.requests) == 3
     assert len((tmp_path / LOG).read_text().splitlines()) == 2
 
 
 async def test_bypassed_it_does_nothing(tmp_path: Path) -> None:
-    target, seeded = numbered(), {"prompt": "a", "seed": 1}
-    await asked(site(tmp_path), target, seeded, seeded, bypass=True)
+    target, asking = numbered(), {"prompt": "a"}
+    await asked(site(tmp_path), target, asking, asking, bypass=True)
     assert len(target.requests) == 2
     assert (tmp_path / LOG).read_text() == ""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proctor_harness.harnesses import item_readers
+from proctor_harness.harnesses import HARNESSES
 
 Row = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def test_wildguard_is_not_asked_about_what_pandas_takes_for_nothing(tmp_path: Pa
     verdict = "wildguard_response_safety_classification"
     jsonl(folder / "report.json", [{verdict: "safe"}, {verdict: "unsafe"}])
     (folder / "metrics.json").write_text('{"safe": 1, "unsafe": 1, "empty_responses": 2}')
-    found = item_readers.read("safety-harness", tmp_path)
+    found = HARNESSES["safety-harness"].items(tmp_path)
     assert [(i.sample, i.value, i.extraction_failure) for i in found] == [
         ("0", 1.0, False),
         ("1", 0.0, True),
@@ -57,7 +57,7 @@ def test_what_was_unsafe_with_its_reasoning_has_the_verdict_without(tmp_path: Pa
     ]
     table(folder / "output_unsafe.csv", again)
     (folder / "metrics.json").write_text('{"safe": 2.0, "unsafe": 1.0}')
-    found = item_readers.read("safety-harness", tmp_path)
+    found = HARNESSES["safety-harness"].items(tmp_path)
     assert [(i.sample, i.value) for i in found] == [("0", 1.0), ("2", 1.0), ("4", 0.0)]
 
 
@@ -68,7 +68,7 @@ def test_a_prompt_that_is_asked_twice_is_two_samples(tmp_path: Path) -> None:
     told = [{"prompt": asked, "compliance_evaluation": {"overall_compliance": v}} for v in verdicts]
     jsonl(folder / "compliance_result.jsonl", told)
     (folder / "metrics.json").write_text('{"compliance": 50.0}')
-    found = item_readers.read("safety-harness", tmp_path)
+    found = HARNESSES["safety-harness"].items(tmp_path)
     assert [i.value for i in found] == [100.0, 50.0, 0.0]
     assert len({i.sample for i in found}) == 3
     assert [i.extraction_failure for i in found] == [False, False, True]
@@ -80,9 +80,9 @@ def test_garak_s_unnumbered_prompts_are_known_by_what_they_say(tmp_path: Path) -
         return told | {"uuid": uuid, "prompt": prompt, "detector_results": {"d": scores}}
 
     jsonl(tmp_path / "p.report.jsonl", [attempt("x", [0.0, None], "1"), attempt("y", [1.0], "2")])
-    first = item_readers.read("garak", tmp_path)
+    first = HARNESSES["garak"].items(tmp_path)
     jsonl(tmp_path / "p.report.jsonl", [attempt("y", [1.0], "3"), attempt("x", [0.0, None], "4")])
-    again = item_readers.read("garak", tmp_path)
+    again = HARNESSES["garak"].items(tmp_path)
     assert {(i.sample, i.group, i.value) for i in first} == {
         (i.sample, i.group, i.value) for i in again
     }
@@ -90,4 +90,4 @@ def test_garak_s_unnumbered_prompts_are_known_by_what_they_say(tmp_path: Path) -
 
 
 def test_a_container_tells_of_no_sample(tmp_path: Path) -> None:
-    assert item_readers.read("container", tmp_path) == []
+    assert HARNESSES["container"].items(tmp_path) == []
