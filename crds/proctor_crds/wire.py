@@ -15,6 +15,7 @@ everything from its environment:
 - ``TERMINATION_LIMIT``: bytes that the kubelet keeps of it, where they are fewer than usual.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,6 +32,12 @@ TERMINATION_LIMIT = 4096
 
 POD_TERMINATION_LIMIT = 12 * 1024
 """Bytes it keeps of a pod's, of which each container has the same share, init containers too."""
+
+
+def termination_limit(environ: Mapping[str, str]) -> int:
+    """Bytes the kubelet keeps of what this container says last."""
+    return int(environ.get("TERMINATION_LIMIT", TERMINATION_LIMIT))
+
 
 EXIT_REJECTED = 64
 """Exit code (sysexits' EX_USAGE) of a process that retrying cannot help: its input is wrong."""

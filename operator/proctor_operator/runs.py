@@ -276,10 +276,17 @@ def next_look(
 
 
 def has_spare_job(observed: Observed, status: Manifest) -> bool:
-    """Whether a Job goes on though its evaluation ended: once that is told, it is not desired."""
+    """Whether a Job is there without need: once its evaluation's end is told, it is not desired.
+
+    One that came to its end and gave the scores stays, for its log.
+    """
     over = {e.get("job") for e in status.get("evaluations", []) if "completionTime" in e}
-    living = (child for child in observed.children if not ending(child) and not has_ended(child))
-    return any(child["metadata"]["name"] in over for child in living)
+
+    def is_spare(job: Manifest) -> bool:
+        known = job["metadata"]["name"] in over
+        return not has_ended(job) if known else "completionTime" in status
+
+    return any(is_spare(child) for child in observed.children if not ending(child))
 
 
 def time_to_live(owner: Run, status: Manifest, now: datetime) -> timedelta | None:

@@ -1,5 +1,6 @@
 """The target of a run: whether it answers, and how its Jobs reach it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,7 +64,8 @@ async def observe(target: Target, namespace: str, cluster: Cluster) -> ObservedT
 
 def base_url(url: str) -> str:
     """Where `/v1/...` is appended: OpenAI's clients want the `/v1` in the URL, and so do people."""
-    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+    # A host may be called v1.
+    return re.sub("(?<=[^/])/v1/*$", "", url).rstrip("/")
 
 
 async def observe_all(spec: EvaluationRunSpec, namespace: str, cluster: Cluster) -> ObservedTarget:

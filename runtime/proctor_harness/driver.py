@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn, TypeVar
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import Failure, RunResult
+from proctor_crds.wire import Failure, RunResult, termination_limit
 from proctor_harness import sidecar, storing, termination
 from proctor_harness.adapter.progress import Snapshot
 from proctor_harness.capabilities import findings, wanted
@@ -45,7 +45,7 @@ T = TypeVar("T")
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run the evaluation; the exit code says whether a retry can help."""
     signal.signal(signal.SIGTERM, _leave)
-    message_path = Path(environ["TERMINATION_MESSAGE_PATH"])
+    message_path, limit = Path(environ["TERMINATION_MESSAGE_PATH"]), termination_limit(environ)
     try:
         environment = parse(environ)
         result = evaluate(environment, find_harness(environment.run.harness))
@@ -53,9 +53,9 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     except RunError as error:
         seen = sidecar.snapshot(environ.get("BASE_URL", ""))
         answered = {"requests": seen.done if seen else None}
-        termination.write(message_path, error.failure.model_copy(update=answered))
+        failure = error.failure.model_copy(update=answered)
+        termination.write(message_path, termination.clipped(failure, limit), limit)
         return error.exit_code
-    limit = environment.termination_limit
     termination.write(message_path, termination.fitted(result, limit), limit)
     return 0
 

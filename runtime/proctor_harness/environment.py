@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import TERMINATION_LIMIT, RunSpec, shard_folder
+from proctor_crds.wire import RunSpec, shard_folder
 from proctor_harness.failures import RunError
 from proctor_harness.harnesses.protocol import Workspace
 
@@ -23,7 +23,6 @@ class Environment:
     """The environment of the harness's processes."""
     store_url: str | None = None
     """Who stores the artifacts, where they do not lie on a volume that is kept."""
-    termination_limit: int = TERMINATION_LIMIT
     """Bytes that the kubelet keeps of the last words."""
 
     def at(self, repeat: int) -> "Environment":
@@ -55,8 +54,7 @@ def parse(environ: Mapping[str, str]) -> Environment:
         judge_url=environ["JUDGE_URL"].rstrip("/") if "JUDGE_URL" in environ else None,
     )
     child = _child(environ, artifacts)
-    limit = int(environ.get("TERMINATION_LIMIT", TERMINATION_LIMIT))
-    return Environment(run, artifacts, workspace, child, environ.get("STORE_URL"), limit)
+    return Environment(run, artifacts, workspace, child, environ.get("STORE_URL"))
 
 
 def _child(environ: Mapping[str, str], artifacts: Path) -> dict[str, str]:

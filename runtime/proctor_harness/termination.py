@@ -6,9 +6,9 @@ from pathlib import Path
 
 from proctor_crds import packing
 from proctor_crds.base import Model
-from proctor_crds.wire import TERMINATION_LIMIT, RunResult
+from proctor_crds.wire import TERMINATION_LIMIT, Failure, RunResult
 
-Shortened = Callable[[int], RunResult]
+Shortened = Callable[[int], Model]
 
 
 def write(path: Path, message: Model, limit: int = TERMINATION_LIMIT) -> None:
@@ -20,6 +20,15 @@ def encode(message: Model, limit: int = TERMINATION_LIMIT) -> str:
     """The most compact JSON that reads back equal; packed where it is longer than `limit` bytes."""
     text = _json(message)
     return text if len(text.encode()) <= limit else packing.packed(text)
+
+
+def clipped(failure: Failure, limit: int = TERMINATION_LIMIT) -> Failure:
+    """Cut the end of what it says until the message fits."""
+
+    def shortened(length: int) -> Failure:
+        return failure.model_copy(update={"message": failure.message[:length]})
+
+    return shortened(_most(len(failure.message), limit, shortened))
 
 
 def fitted(result: RunResult, limit: int = TERMINATION_LIMIT) -> RunResult:
@@ -42,9 +51,9 @@ def _first(result: RunResult, records: int, parts: int) -> RunResult:
     return result.model_copy(update=kept | {"truncated": True})
 
 
-def _fits(result: RunResult, limit: int) -> bool:
-    written = len(encode(result, limit).encode())
-    return written <= limit and len(_json(result).encode()) <= packing.LONGEST
+def _fits(message: Model, limit: int) -> bool:
+    written = len(encode(message, limit).encode())
+    return written <= limit and len(_json(message).encode()) <= packing.LONGEST
 
 
 def _json(message: Model) -> str:

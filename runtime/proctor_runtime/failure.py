@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import TERMINATION_LIMIT, Failure
+from proctor_crds.wire import Failure, termination_limit
 
 
 class RejectedError(Exception):
@@ -20,7 +20,7 @@ def report(reason: Reason, message: str) -> None:
     path = os.environ.get("TERMINATION_MESSAGE_PATH")
     if not path:
         return
-    room = TERMINATION_LIMIT - len(Failure(reason=reason, message="").model_dump_json())
+    room = termination_limit(os.environ) - len(Failure(reason=reason, message="").model_dump_json())
     # Escapes can at most double ordinary text; a message this long has said it all long before.
     failure = Failure(reason=reason, message=message[: room // 2])
     Path(path).write_text(failure.model_dump_json(by_alias=True), encoding="utf-8")

@@ -38,7 +38,8 @@ def misfits(manifest: Manifest) -> Iterator[str]:
 def _fields(manifest: Manifest) -> Mapping[str, Any]:
     """The fields that an object may have at its top, with their types."""
     kind = manifest.get("kind")
-    if isinstance(kind, str) and kind in TYPES:
+    # Types of fields are there too, and other groups have kinds of the same names.
+    if isinstance(kind, str) and "apiVersion" in TYPES.get(kind, {}):
         return TYPES[kind]
     if manifest.get("apiVersion") == API_VERSION:
         return _OBJECT | {"spec": "any", "status": "any"}

@@ -200,10 +200,11 @@ def pod_template(
         *judging(owner, evaluation, upstream, image, part),
         *companions.companions(evaluation, asking),
     ]
+    containers = 1 + len(beside)
     spec = pod_spec(
-        [limited(asking, 1 + len(beside))],
+        [limited(asking, containers)],
         [*volumes(owner.spec, evaluation), *companions.volumes(evaluation)],
-        initContainers=beside,
+        initContainers=[limited(each, containers) for each in beside],
         **companions.pod_fields(evaluation),
         restartPolicy="Never",
         terminationGracePeriodSeconds=artifacts.GRACE_SECONDS if stored else 15,
@@ -215,11 +216,11 @@ def pod_template(
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
 
 
-def limited(asking: Manifest, containers: int) -> Manifest:
-    """`asking`, told how much of its last words is kept where many containers share the room."""
+def limited(one: Manifest, containers: int) -> Manifest:
+    """A container, told how much of its last words is kept where many share the room."""
     limit = POD_TERMINATION_LIMIT // containers
     told = {"TERMINATION_LIMIT": str(limit)} if limit < TERMINATION_LIMIT else {}
-    return asking | {"env": [*asking["env"], *literals(told)]}
+    return one | {"env": [*one["env"], *literals(told)]}
 
 
 def volumes(spec: EvaluationRunSpec, evaluation: Evaluation) -> list[Manifest]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 
 from proctor_crds.reasons import Reason
-from proctor_crds.wire import EXIT_REJECTED, Failure
+from proctor_crds.wire import EXIT_REJECTED, Failure, termination_limit
 from proctor_harness import termination
 from proctor_harness.adapter import chain
 from proctor_harness.adapter.app import Adapter
@@ -96,8 +96,9 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         if path := environ.get("TERMINATION_MESSAGE_PATH"):
-            failure = Failure(reason=Reason.PARAMETER_INVALID, message=f"adapter: {error}"[:3072])
-            termination.write(Path(path), failure)
+            failure = Failure(reason=Reason.PARAMETER_INVALID, message=f"adapter: {error}")
+            limit = termination_limit(environ)
+            termination.write(Path(path), termination.clipped(failure, limit), limit)
         return EXIT_REJECTED
     return 0
 

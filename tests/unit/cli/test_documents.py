@@ -122,8 +122,9 @@ def test_a_null_is_a_field_not_given(tmp_path: Path) -> None:
         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {backoffLimitPerIndex: 1}\n",
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: 'a:b'}\n",
         "apiVersion: other.dev/v1\nkind: Secret\nmetadata: {name: s}\ndata: 1\n",
+        "apiVersion: monitoring.coreos.com/v1\nkind: Probe\nmetadata: {name: p}\n",
     ],
-    ids=["job", "role", "another Secret"],
+    ids=["job", "role", "another Secret", "another Probe"],
 )
 def test_objects_that_no_resource_refers_to_are_for_the_apiserver_to_judge(
     tmp_path: Path, text: str

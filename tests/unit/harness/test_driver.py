@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from proctor_crds.packing import unpacked
 from proctor_crds.results import Flagged, ResultRecord
-from proctor_crds.wire import HarnessParams, RunResult, RunSpec, Unscored
+from proctor_crds.wire import EXIT_REJECTED, Failure, HarnessParams, RunResult, RunSpec, Unscored
 from proctor_harness import driver
 from proctor_harness.adapter.probe import Probed
 from proctor_harness.adapter.progress import Snapshot, Unanswered
@@ -329,15 +330,16 @@ def test_caches_lie_under_home(environment: Environment, tmp_path: Path) -> None
 
 
 def test_a_pod_of_many_containers_says_how_little_is_kept_of_the_last_words(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environ = {
-        "RUN_SPEC": RunSpec(harness="scripted", tasks=["t"], model="m").model_dump_json(),
-        "MOUNT_ARTIFACTS": str(tmp_path),
-        "BASE_URL": "http://127.0.0.1:1",
-    }
-    assert parse(environ).termination_limit == 4096
-    assert parse(environ | {"TERMINATION_LIMIT": "3072"}).termination_limit == 3072
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process goes on
+    words = tmp_path / "words"
+    environ = {"TERMINATION_MESSAGE_PATH": str(words), "RUN_SPEC": "{" + "x" * 4000}
+    for told, limit in (({}, 4096), ({"TERMINATION_LIMIT": "300"}, 300)):
+        assert driver.main(environ | told) == EXIT_REJECTED
+        assert len(words.read_bytes()) <= limit
+        failure = Failure.model_validate_json(unpacked(words.read_text()))
+        assert failure.reason == "ParameterInvalid"
 
 
 def test_the_pods_own_settings_win(tmp_path: Path) -> None:

@@ -82,3 +82,12 @@ def test_a_failure_is_written_whole(tmp_path: Path) -> None:
     failure = Failure(reason="UnknownTask", message="no task ü")
     termination.write(tmp_path / "log", failure)
     assert Failure.model_validate_json((tmp_path / "log").read_text()) == failure
+
+
+@given(message=st.text(max_size=3000), limit=st.integers(200, TERMINATION_LIMIT))
+def test_a_failure_fits_and_keeps_its_reason(message: str, limit: int) -> None:
+    failure = Failure(reason="PreflightFailed", message=message)
+    kept = termination.clipped(failure, limit)
+    assert len(termination.encode(kept, limit).encode()) <= limit
+    assert message.startswith(kept.message)
+    assert kept.reason == failure.reason

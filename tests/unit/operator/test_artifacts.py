@@ -45,9 +45,9 @@ def test_two_containers_alone_have_the_credentials() -> None:
     assert found == {"resume": keys, "keep": keys, "adapter": set(), "harness": set()}
 
 
-def test_where_many_containers_share_the_room_the_harness_is_told_its_part_of_it() -> None:
+def test_where_many_containers_share_the_room_each_is_told_its_part_of_it() -> None:
     told = {"name": "TERMINATION_LIMIT", "value": "3072"}
-    assert told in containers(made())["harness"]["env"]
+    assert all(told in each["env"] for each in containers(made()).values())
     of_two = containers(made(artifacts=None))["harness"]["env"]
     assert "TERMINATION_LIMIT" not in {each["name"] for each in of_two}
 

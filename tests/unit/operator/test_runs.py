@@ -772,6 +772,15 @@ class TestNextLook:
         ):
             assert next_look(run, seen, SETTINGS, status, NOW) == timedelta(seconds=seconds)
 
+    def test_what_asked_the_shares_does_not_outlast_the_run(self) -> None:
+        run = make_run()
+        ended = {"evaluations": [finished(run)]}
+        [scored] = jobs(run, **COMPLETE)
+        asked = {**scored, "metadata": {**scored["metadata"], "name": "shards"}}
+        for status, wanted in ((ended, None), (ended | {"completionTime": STAMP}, 1)):
+            looked = next_look(run, observed([scored, asked]), SETTINGS, status, NOW)
+            assert looked == (wanted and timedelta(seconds=wanted))
+
     def test_a_run_that_stays_is_not_looked_at_again(self) -> None:
         assert next_look(make_run(), observed(), SETTINGS, {"completionTime": STAMP}, NOW) is None
 

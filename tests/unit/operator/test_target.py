@@ -42,6 +42,7 @@ def test_a_ready_deployment_answers() -> None:
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
 def test_an_endpoint_is_the_same_with_v1_and_without(end: str) -> None:
     assert base_url(f"https://api.example/openai{end}") == "https://api.example/openai"
+    assert base_url(f"http://v1{end}") == "http://v1"
 
 
 def test_a_deployment_that_does_not_exist_is_waited_for() -> None:
