@@ -16,7 +16,8 @@ from proctor_crds.evaluation_run import (
 from proctor_crds.reasons import Reason
 from proctor_crds.results import Flagged
 from proctor_crds.wire import EXIT_REJECTED, RunResult, Unscored
-from proctor_operator.children.evaluation_job import ADAPTER, HARNESS, INDEX_ANNOTATION
+from proctor_operator.children.adapter import ADAPTER
+from proctor_operator.children.evaluation_job import HARNESS, INDEX_ANNOTATION
 from proctor_operator.children.naming import digest
 from proctor_operator.cluster import Manifest
 from proctor_operator.metadata import ending

@@ -6,7 +6,7 @@ from proctor_crds.reasons import ConditionType, Reason
 from proctor_crds.results import ResultRecord
 from proctor_operator import verdict
 from proctor_operator.children import queueing
-from proctor_operator.children.evaluation_job import Run
+from proctor_operator.children.artifacts import Run
 from proctor_operator.cluster import Manifest
 from proctor_operator.evaluations import Evaluated, is_running
 from proctor_operator.pods import Trouble, disruption, newest_first, phase, trouble

@@ -9,7 +9,9 @@ from proctor_crds.evaluation_run import Evaluation
 from proctor_crds.reasons import ConditionType
 from proctor_operator import continuity, run_status
 from proctor_operator.children import queueing
-from proctor_operator.children.evaluation_job import ADAPTER_PORTS, Run, job, shards_job
+from proctor_operator.children.adapter import ADAPTER_PORTS
+from proctor_operator.children.artifacts import Run
+from proctor_operator.children.evaluation_job import job, shards_job
 from proctor_operator.children.naming import EVALUATION_LABEL, owner_labels
 from proctor_operator.cluster import Cluster, Manifest, Ref
 from proctor_operator.evaluations import (

@@ -8,9 +8,9 @@ from typing import Any
 from proctor_crds.common import LocalRef
 from proctor_crds.evaluation_run import EvaluationRunSpec, Target
 from proctor_crds.reasons import ConditionType, Reason
-from proctor_operator.children.evaluation_job import Upstream
 from proctor_operator.children.naming import digest
 from proctor_operator.children.serving import PORTS
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Cluster, Manifest, Ref
 from proctor_operator.metadata import ending
 from proctor_operator.status import FALSE, TRUE, Condition, find

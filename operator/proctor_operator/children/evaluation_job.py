@@ -4,21 +4,19 @@ Where several pods share its questions, an Indexed Job comes first, each of whos
 share and keeps the answers; the Job that scores begins with all of them (docs/adr/0017).
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from proctor_crds.common import SecretKeyRef
 from proctor_crds.evaluation_run import Evaluation, EvaluationRunSpec
 from proctor_crds.wire import (
     EXIT_REJECTED,
-    LEFT_TO_THE_ADAPTER,
     POD_TERMINATION_LIMIT,
     TERMINATION_LIMIT,
     RunSpec,
 )
-from proctor_operator.children import artifacts, companions, datasets, queueing
+from proctor_operator.children import adapter, artifacts, companions, datasets, queueing
+from proctor_operator.children.adapter import ADAPTER, ADAPTER_PORTS, JUDGE_PORTS
+from proctor_operator.children.artifacts import Run
 from proctor_operator.children.naming import (
     EVALUATION_LABEL,
     NAME_LIMIT,
@@ -33,25 +31,15 @@ from proctor_operator.children.pod import (
     container,
     escaped,
     literals,
-    own_scratch,
     pod_spec,
 )
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest
-from proctor_operator.resource import Resource
 from proctor_operator.settings import Settings
-
-Run = Resource[EvaluationRunSpec]
 
 DIGITS = len("-999")
 """Of a shard's index, after the name of its Job."""
-ADAPTER_PORTS = {"adapter": 9100}
-JUDGE_PORTS = {"judge": 9101}
-MARGIN_SECONDS = 5
-"""So much longer the adapter waits than a harness that gives up by itself, whose clock may round
-up: what is told of a question that was given up then names `requestTimeoutSeconds`."""
 HARNESS = "harness"
-ADAPTER = "adapter"
-JUDGE = "judge"
 ARTIFACTS = "artifacts"
 TARGET_ANNOTATION = "proctor.dev/target"
 ASKED_ANNOTATION = "proctor.dev/asked"
@@ -59,26 +47,6 @@ INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 INDEXED = "Indexed"
 IMMUTABLE = ("completions", "completionMode", "podFailurePolicy", "template")
 """Fields of a Job's spec that this builder sets and the apiserver keeps as they were made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """The API that the adapter forwards to."""
-
-    url: str
-    model: str
-    identity: str = ""
-    """Stands for all of the target that scores depend on: another identity, another Job."""
-    uid: str = ""
-    """The target's own, where it is an object: one that is made anew may be another model."""
-    context_length: int | None = None
-    api_key: SecretKeyRef | None = None
-    judges: Mapping[str, "Upstream"] = field(default_factory=dict)
-    """Those that judge its answers, by the name of their ModelDeployment."""
-
-    def judge(self, evaluation: Evaluation) -> "Upstream | None":
-        """The evaluation's judge, where it has one."""
-        return self.judges[evaluation.judge_ref.name] if evaluation.judge_ref else None
 
 
 def job(owner: Run, evaluation: Evaluation, upstream: Upstream, settings: Settings) -> Manifest:
@@ -185,19 +153,13 @@ def pod_template(
 ) -> Manifest:
     """Harness and adapter, the artifacts between them."""
     image = settings.harness_images[evaluation.harness]
+    mount, index = artifacts_mount(owner, evaluation), index_environment(part)
     asking = harness(owner, evaluation, upstream, image, part)
     stored = artifacts.bucket(owner.spec)
     beside = [
         *datasets.fetching(evaluation.datasets, settings.runtime_image),
-        *artifacts.keeping(
-            owner,
-            evaluation,
-            settings.runtime_image,
-            artifacts_mount(owner, evaluation),
-            index_environment(part),
-        ),
-        adapter(owner, evaluation, upstream, image, part),
-        *judging(owner, evaluation, upstream, image, part),
+        *artifacts.keeping(owner, evaluation, settings.runtime_image, mount, index),
+        *adapters(owner, evaluation, upstream, image, part),
         *companions.companions(evaluation, asking),
     ]
     containers = 1 + len(beside)
@@ -300,87 +262,16 @@ def index_environment(part: Part) -> list[Manifest]:
     return [{"name": "SHARD_INDEX", "valueFrom": {"fieldRef": field}}]
 
 
-def adapter(
+def adapters(
     owner: Run, evaluation: Evaluation, upstream: Upstream, image: str, part: Part
-) -> Manifest:
-    """The native sidecar that forwards requests, counts them, and alone holds the key."""
+) -> list[Manifest]:
+    """The sidecar that forwards requests, counts them, and alone holds the key; the judge's too."""
+    mount = artifacts_mount(owner, evaluation)
     env = [
-        *adapter_environment(owner, upstream, owner.spec.adapter),
-        *literals(patience(evaluation)),
+        *adapter.environment(owner, upstream, owner.spec.adapter),
+        *literals(adapter.patience(evaluation)),
         *index_environment(part),
     ]
-    return sidecar(ADAPTER, image, ADAPTER_PORTS, artifacts_mount(owner, evaluation), env)
-
-
-def sidecar(
-    name: str, image: str, ports: dict[str, int], mount: Manifest, env: list[Manifest]
-) -> Manifest:
-    """An adapter, whose one port has its name."""
-    return container(
-        name,
-        image,
-        ["python", "-m", "proctor_harness.adapter"],
-        ports=ports,
-        mounts=[mount],
-        env=env,
-        scratch=own_scratch(name),
-        restartPolicy="Always",
-        startupProbe={
-            "httpGet": {"path": "/healthz", "port": name},
-            "periodSeconds": 1,
-            "failureThreshold": 120,
-        },
-        resources={"requests": {"cpu": "50m", "memory": "128Mi"}},
-    )
-
-
-def adapter_environment(
-    owner: Run, upstream: Upstream, config: dict[str, Any] | None
-) -> list[Manifest]:
-    """What the adapter's settings.py reads (docs/adapter.md)."""
-    told = {"UPSTREAM_URL": upstream.url, "MODEL_IDENTITY": model_identity(owner, upstream)}
-    if config is not None:
-        told["ADAPTER_CONFIG"] = json.dumps(config, sort_keys=True)
-    env = literals({name: escaped(value) for name, value in told.items()})
-    session = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.uid"}}
-    env.append({"name": "SESSION", "valueFrom": session})
-    if upstream.api_key:
-        key = {"secretKeyRef": upstream.api_key.model_dump()}
-        env.append({"name": "API_KEY", "valueFrom": key})
-    return env
-
-
-def patience(evaluation: Evaluation) -> dict[str, str]:
-    """How long the adapter waits for one answer of the target, and how often it asks again.
-
-    A harness that does both by itself would multiply the retries, and has the first word.
-    """
-    params = evaluation.params
-    seconds, retries = params.request_timeout_seconds, params.max_retries
-    if evaluation.harness in LEFT_TO_THE_ADAPTER:
-        return {"UPSTREAM_TIMEOUT_SECONDS": str(seconds), "MAX_RETRIES": str(retries)}
-    return {"UPSTREAM_TIMEOUT_SECONDS": str(seconds + MARGIN_SECONDS)}
-
-
-def model_identity(owner: Run, upstream: Upstream) -> str:
-    """Whose answers stored ones are: this run's, of this target.
-
-    A pod that replaces another has the same, and resumes; a run that is applied anew asks anew, and
-    so does one whose deployment was made anew. What is asked is no part of it: of a run that was
-    changed, the questions that stayed the same keep their answers.
-    """
-    target = [upstream.url, upstream.model, upstream.identity, upstream.uid]
-    return digest([owner.uid, target])
-
-
-def judging(
-    owner: Run, evaluation: Evaluation, upstream: Upstream, image: str, part: Part
-) -> list[Manifest]:
-    """The judge's own adapter, whose answers are kept apart from the target's."""
+    found = [adapter.sidecar(ADAPTER, image, ADAPTER_PORTS, mount, env)]
     judge = part.judge(evaluation, upstream)
-    if not judge:
-        return []
-    mount = artifacts_mount(owner, evaluation)
-    mount |= {"subPath": below(mount.get("subPath", ""), "judge")}
-    env = [*literals({"PORT_VARIABLE": "PORT_JUDGE"}), *adapter_environment(owner, judge, None)]
-    return [sidecar(JUDGE, image, JUDGE_PORTS, mount, env)]
+    return [*found, adapter.judging(owner, judge, image, mount)] if judge else found

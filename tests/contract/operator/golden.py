@@ -7,7 +7,7 @@ import yaml
 
 from proctor_crds.kinds import KINDS
 from proctor_operator.children import evaluation_job, serving
-from proctor_operator.children.evaluation_job import Upstream
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest
 from proctor_operator.resource import Resource, parsed, unparsed
 from proctor_operator.settings import Settings

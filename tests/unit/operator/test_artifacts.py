@@ -3,7 +3,8 @@
 from typing import Any
 
 from proctor_crds.wire import EXIT_REJECTED
-from proctor_operator.children.evaluation_job import Upstream, job, shards_job
+from proctor_operator.children.evaluation_job import job, shards_job
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
 from tests.builders import EVALUATION, make_run

@@ -8,7 +8,8 @@ import pytest
 
 from proctor_crds.evaluation_run import Evaluation
 from proctor_crds.validation import SpecInvalidError, parse
-from proctor_operator.children.evaluation_job import Upstream, job, shards_job
+from proctor_operator.children.evaluation_job import job, shards_job
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
 from tests.builders import EVALUATION, make_run

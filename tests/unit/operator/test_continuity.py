@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from proctor_operator.children.evaluation_job import Upstream, job
+from proctor_operator.children.evaluation_job import job
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.continuity import current
 from proctor_operator.plan import Desired, Plan, plan

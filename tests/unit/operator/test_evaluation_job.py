@@ -8,8 +8,9 @@ import pytest
 
 from proctor_crds.common import SecretKeyRef
 from proctor_crds.wire import EXIT_REJECTED, LEFT_TO_THE_ADAPTER, RunSpec
-from proctor_operator.children.evaluation_job import Upstream, job
+from proctor_operator.children.evaluation_job import job
 from proctor_operator.children.naming import below
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
 from tests.builders import EVALUATION, make_run

@@ -9,8 +9,9 @@ import pytest
 
 from proctor_crds.results import ResultRecord
 from proctor_crds.wire import RunResult
-from proctor_operator.children.evaluation_job import Run, Upstream
+from proctor_operator.children.artifacts import Run
 from proctor_operator.children.queueing import QUEUE_LABEL
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest, Ref
 from proctor_operator.evaluations import Evaluated, attempt, inputs, together
 from proctor_operator.run_status import headline, progress

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from proctor_crds.common import SecretKeyRef
-from proctor_operator.children.evaluation_job import Upstream, job
+from proctor_operator.children.evaluation_job import job
+from proctor_operator.children.upstream import Upstream
 from proctor_operator.cluster import Manifest
 from proctor_operator.settings import Settings
 from tests.builders import EVALUATION, make_run
