@@ -10,8 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
-from proctor_runtime.sources.partial import NOTES, Partial
-from proctor_runtime.sources.placed import keep_only
+from proctor_runtime.sources.partial import NOTES, Partial, forget_others
 from proctor_runtime.sources.protocol import RemoteFile, Source, UnreachableError
 
 logger = logging.getLogger(__name__)
@@ -30,23 +29,25 @@ def download(
     *,
     part_bytes: int,
     sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Bring `files` below `root`, each whole and with the checksum that the source has of it.
+) -> dict[str, Path]:
+    """Fetch `files`, each whole and with the checksum that the source has of it.
 
-    What was brought before and is none of them is removed: it would be taken for the model's.
-    They are asked for in parts of `part_bytes`. When the process is killed, each worker loses one
-    part at most.
+    Return where each is: below `root`, but none is put in its place, where an earlier version is
+    served until the later has arrived. What was on its way and is none of them is removed. They are
+    asked for in parts of `part_bytes`. When the process is killed, each worker loses one part at
+    most.
     """
     refuse_unsafe(files)
     partials = [Partial(root, file, part_bytes) for file in files]
     try:
-        keep_only(root, [file.path for file in files])
+        forget_others(root, [file.path for file in files])
         for partial in partials:
             partial.resume()
         require_space(root, sum(partial.bytes_missing() for partial in partials))
         fetch_all(source, [p for p in partials if not p.arrived()], sleep)
     except OSError as error:
         raise storage_error(root, error) from error
+    return {partial.file.path: partial.where() for partial in partials}
 
 
 def refuse_unsafe(files: Sequence[RemoteFile]) -> None:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from proctor_runtime.sources.download import download, storage_error
-from proctor_runtime.sources.partial import NOTES
+from proctor_runtime.sources.partial import NOTES, UNPACKED, forget_others
+from proctor_runtime.sources.placed import place, refuse_blocked
 from proctor_runtime.sources.protocol import RemoteFile, Source
 from proctor_runtime.sources.settings import FetchSettings
 
@@ -18,22 +19,30 @@ logger = logging.getLogger(__name__)
 
 def fetch(settings: FetchSettings) -> None:
     """Fetch what is not there yet; a process that was killed is taken up where it was."""
-    source, root = opened(settings), settings.to
+    logger.info("%s is to be at %s", settings.location, settings.to)
+    bring(opened(settings), settings.to, settings.part_mib << 20)
+
+
+def bring(source: Source, root: Path, part_bytes: int) -> None:
+    """Fill `root` with the model; an earlier version stays whole until all of it has arrived."""
     (root / NOTES).mkdir(parents=True, exist_ok=True)
     with alone(root):
         files = source.files()
         finished, wanted = root / NOTES / "finished", identity(files)
         if finished.is_file() and finished.read_text("utf-8") == wanted:
-            logger.info("%s is there already", settings.location)
+            logger.info("the model is there already")
             return
-        finished.unlink(missing_ok=True)
-        download(source, files, root, part_bytes=settings.part_mib << 20)
+        fetched = download(source, files, root, part_bytes=part_bytes)
         try:
-            source.arrange(root)
+            model = source.arrange(fetched, root / UNPACKED)
+            refuse_blocked(root, model)
+            finished.unlink(missing_ok=True)
+            place(root, model)
+            forget_others(root, model)
             finished.write_text(wanted, "utf-8")
         except OSError as error:
             raise storage_error(root, error) from error
-        logger.info("%s is complete: %d files", settings.location, len(files))
+        logger.info("the model is complete: %d files", len(model))
 
 
 def opened(settings: FetchSettings) -> Source:

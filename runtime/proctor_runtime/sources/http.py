@@ -47,10 +47,11 @@ class HttpSource:
         condition = {"If-Range": file.version} if file.version.startswith('"') else {}
         return read_range(self._web, self._place(file.path), start, stop, condition)
 
-    def arrange(self, root: Path) -> None:
+    def arrange(self, fetched: dict[str, Path], staging: Path) -> dict[str, Path]:
         """Unpack the archive, if it is one."""
         if self._archive:
-            unpack(root / self._archive, root)
+            return unpack(fetched[self._archive], self._archive, staging)
+        return fetched
 
     def _place(self, path: str) -> httpx.URL:
         return self._url if self._archive else self._url.join(quote(path))

@@ -70,8 +70,9 @@ class HuggingFaceSource:
         )
         return read_range(self._web, httpx.URL(url), start, stop, {})
 
-    def arrange(self, root: Path) -> None:
+    def arrange(self, fetched: dict[str, Path], _staging: Path) -> dict[str, Path]:
         """Leave the files as they are."""
+        return fetched
 
     def _is_ignored(self, path: str) -> bool:
         return any(fnmatch(path, pattern) for pattern in self._ignored)

@@ -1,13 +1,15 @@
 """A file on its way: its parts, of which those that have arrived survive the process.
 
-Below the model's root, ``.fetch/PATH.partial`` has the bytes and ``.fetch/PATH.notes`` one line for
-the file's version and one for each part that is whole.
+Below the model's root, ``.fetch/parts/PATH.partial`` has the bytes and ``PATH.notes`` one line for
+the file's version and one for each part that is whole. ``PATH.whole`` is a file that is right and
+waits for the model's others.
 """
 
 import json
 import os
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -17,6 +19,19 @@ from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.protocol import RemoteFile
 
 NOTES = ".fetch"
+PARTS = f"{NOTES}/parts"
+UNPACKED = f"{NOTES}/unpacked"
+
+
+def forget_others(root: Path, paths: Iterable[str]) -> None:
+    """Remove all that is on its way and is none of `paths`."""
+    shutil.rmtree(root / UNPACKED, ignore_errors=True)
+    suffixes = ("notes", "partial", "whole")
+    kept = {root / PARTS / f"{path}.{suffix}" for path in paths for suffix in suffixes}
+    # A file's notes go first: without them, what is in its place is taken for no other version.
+    for found in sorted((root / PARTS).rglob("*")):
+        if found.is_file() and found not in kept:
+            found.unlink()
 
 
 class Partial:
@@ -25,8 +40,9 @@ class Partial:
     def __init__(self, root: Path, file: RemoteFile, part_bytes: int) -> None:
         self.file = file
         self._place = root / file.path
-        self._data = root / NOTES / f"{file.path}.partial"
-        self._notes = root / NOTES / f"{file.path}.notes"
+        self._notes = root / PARTS / f"{file.path}.notes"
+        self._data = root / PARTS / f"{file.path}.partial"
+        self._whole = root / PARTS / f"{file.path}.whole"
         self._identity = json.dumps([file.version, file.size, part_bytes])
         self._lock = threading.Lock()
         whole = file.size if file.divisible else None
@@ -40,19 +56,25 @@ class Partial:
         """Take up what an earlier process left of this very version; forget any other."""
         # A line that was not ended may be the beginning of another number.
         lines = self._notes.read_text("utf-8").split("\n")[:-1] if self._notes.is_file() else []
-        if lines[:1] == [self._identity] and (self._data.is_file() or self._place.is_file()):
+        if lines[:1] == [self._identity] and (self._data.is_file() or self.where().is_file()):
             for line in lines[1:]:
                 self._missing.pop(int(line), None)
             if self._data.is_file() or self.arrived():
                 return
         self._missing = dict(self._parts)
+        self._notes.unlink(missing_ok=True)
+        self._whole.unlink(missing_ok=True)
         self._data.parent.mkdir(parents=True, exist_ok=True)
         self._data.write_bytes(b"")
         self._notes.write_text(f"{self._identity}\n", "utf-8")
 
     def arrived(self) -> bool:
-        """Tell whether the file is in its place, and right."""
-        return not self._missing and not self._data.exists() and self._place.is_file()
+        """Tell whether the file is whole, and right."""
+        return not self._missing and not self._data.exists() and self.where().is_file()
+
+    def where(self) -> Path:
+        """Tell where the file is once it has arrived: waiting for the others, or in its place."""
+        return self._whole if self._whole.is_file() else self._place
 
     def missing(self) -> list[tuple[int, int | None]]:
         """List the parts to ask for, as start and stop; None stands for the end."""
@@ -83,7 +105,7 @@ class Partial:
             return not self._missing
 
     def finish(self) -> None:
-        """Compare the checksum and put the file in its place; forget a file that is not right."""
+        """Compare the checksum and put the file aside; forget a file that is not right."""
         checksum = self.file.checksum
         found = checksum.of(self._data) if checksum else ""
         if checksum and found != checksum.digits:
@@ -95,5 +117,4 @@ class Partial:
                 f"{self.file.path}: its {checksum.algorithm} is {found}, and the source says"
                 f" {checksum.digits}; it is fetched anew at the next start",
             )
-        self._place.parent.mkdir(parents=True, exist_ok=True)
-        self._data.replace(self._place)
+        self._data.replace(self._whole)

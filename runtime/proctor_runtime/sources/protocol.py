@@ -41,6 +41,9 @@ class Source(Protocol):
         """Yield the bytes from `start` to before `stop`, or to the end if that is None."""
         ...
 
-    def arrange(self, root: Path) -> None:
-        """Make the model of the files, which now are below `root`."""
+    def arrange(self, fetched: dict[str, Path], staging: Path, /) -> dict[str, Path]:
+        """Make the model of the files that were fetched, in a new folder if it takes one.
+
+        Both are paths of files, relative to the model, and where the file is until it is placed.
+        """
         ...

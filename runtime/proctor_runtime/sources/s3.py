@@ -99,8 +99,9 @@ class S3Source:
         except (ClientError, BotoCoreError) as error:
             raise meaning(error, f"s3://{self._bucket}/{key}") from error
 
-    def arrange(self, root: Path) -> None:
+    def arrange(self, fetched: dict[str, Path], _staging: Path) -> dict[str, Path]:
         """Leave the files as they are."""
+        return fetched
 
 
 def client(endpoint: str | None) -> Any:

@@ -1,10 +1,7 @@
 """Downloading, from a source in memory that breaks off wherever a test says."""
 
-import hashlib
-import random
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,66 +12,25 @@ from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.checksum import Checksum
 from proctor_runtime.sources.download import PAUSES, WORKERS, download
+from proctor_runtime.sources.placed import place
 from proctor_runtime.sources.protocol import RemoteFile, UnreachableError
+from tests.unit.runtime.sources.memory import (
+    CHUNK,
+    KilledError,
+    MemorySource,
+    content,
+    described,
+    fetched,
+)
 
 PART = 100
-CHUNK = 7
-
-
-class KilledError(BaseException):
-    """Stands for the end of the process: nothing of ours catches it."""
-
-
-@dataclass
-class MemorySource:
-    """Serves contents in small chunks, counts them, and can break off."""
-
-    contents: dict[str, bytes]
-    breaks: list[int] = field(default_factory=list)
-    """Numbers of served chunks after which a read breaks off."""
-    kill_after: int | None = None
-    served: int = 0
-    chunks: int = 0
-
-    def files(self) -> list[RemoteFile]:
-        return [described(path, content) for path, content in self.contents.items()]
-
-    def read(self, file: RemoteFile, start: int, stop: int | None) -> Iterator[bytes]:
-        content = self.contents[file.path][start:stop]
-        for offset in range(0, len(content), CHUNK):
-            if self.kill_after is not None and self.chunks >= self.kill_after:
-                raise KilledError
-            self.chunks += 1
-            if self.chunks in self.breaks:
-                raise UnreachableError("broken off")
-            self.served += len(content[offset : offset + CHUNK])
-            yield content[offset : offset + CHUNK]
-
-    def arrange(self, root: Path) -> None:
-        """Nothing to do."""
-
-
-def described(path: str, content: bytes) -> RemoteFile:
-    digits = hashlib.sha256(content).hexdigest()
-    checksum = Checksum("sha256", digits)
-    return RemoteFile(path=path, size=len(content), version=digits, checksum=checksum)
-
-
-def content(size: int) -> bytes:
-    return random.Random(size).randbytes(size)
-
-
-def fetched(root: Path) -> dict[str, bytes]:
-    paths = [path for path in root.rglob("*") if path.is_file()]
-    found = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-    return {name: data for name, data in found.items() if not name.startswith(".fetch/")}
 
 
 def run(source: MemorySource, root: Path, files: list[RemoteFile] | None = None) -> list[float]:
-    """Download; return how long it would have paused."""
+    """Download and place; return how long it would have paused."""
     pauses: list[float] = []
     chosen = source.files() if files is None else files
-    download(source, chosen, root, part_bytes=PART, sleep=pauses.append)
+    place(root, download(source, chosen, root, part_bytes=PART, sleep=pauses.append))
     return pauses
 
 
@@ -241,8 +197,8 @@ def test_a_volume_too_small_is_told_before_anything_is_fetched(tmp_path: Path) -
 
 
 def test_a_volume_that_fills_up_is_told(tmp_path: Path) -> None:
-    (tmp_path / ".fetch").mkdir()
-    (tmp_path / ".fetch" / "weights.partial").symlink_to("/dev/full")
+    (tmp_path / ".fetch" / "parts").mkdir(parents=True)
+    (tmp_path / ".fetch" / "parts" / "weights.partial").symlink_to("/dev/full")
     with pytest.raises(RejectedError, match=r"is full \(No space left on device\)") as refused:
         run(MemorySource({"weights": content(350)}), tmp_path)
     assert refused.value.reason == Reason.VOLUME_FULL
@@ -252,7 +208,7 @@ def test_a_line_of_notes_that_was_not_ended_does_not_count(tmp_path: Path) -> No
     source = MemorySource({"weights": content(2000)})
     with pytest.raises(KilledError):
         run(replace(source, kill_after=5), tmp_path)
-    notes = tmp_path / ".fetch" / "weights.notes"
+    notes = tmp_path / ".fetch" / "parts" / "weights.notes"
     notes.write_text(notes.read_text() + "1000")
     run(source, tmp_path)
     assert fetched(tmp_path) == source.contents
