@@ -17,6 +17,8 @@ from proctor_harness.capabilities import findings, wanted
 from proctor_harness.child import Ended, run_child
 from proctor_harness.environment import Environment, parse
 from proctor_harness.failures import (
+    ASK_THE_JUDGE_LESS,
+    WAIT_LONGER,
     RunError,
     diagnose,
     forgotten,
@@ -208,7 +210,8 @@ def _settled(environment: Environment, before: Sequence[Snapshot]) -> Snapshot:
     """
     target, *judge = seen = _witness(environment)
     for was, now in zip(before, seen, strict=True):
-        if failure := forgotten(was, now) or unreachable(now) or late(now):
+        remedy = WAIT_LONGER if now is target else ASK_THE_JUDGE_LESS
+        if failure := forgotten(was, now) or unreachable(now) or late(now, remedy=remedy):
             raise failure if now is target else of_judge(failure)
     if judge and (refusal := unjudged(judge[0])):
         raise refusal

@@ -23,6 +23,12 @@ EXIT_CODES: dict[str, int] = {
     # The harness ended well: asked again, it would evaluate nothing again.
     Reason.UNSCORED: EXIT_REJECTED,
 }
+WAIT_LONGER = "raise params.requestTimeoutSeconds, or lower parallelism"
+ASK_THE_JUDGE_LESS = (
+    "ask less at a time (params.extra.judgeParallelism, of a container judge.parallelism), or give"
+    " the ModelDeployment of judgeRef more replicas"
+)
+"""How long an answer of the judge is waited for, no parameter of all harnesses says."""
 PROGRESS_BAR = re.compile(r"\d+%\|")
 
 
@@ -65,14 +71,16 @@ def unreachable(evidence: Snapshot) -> RunError | None:
     return None
 
 
-def late(evidence: Snapshot, patience_seconds: float = 0.0) -> RunError | None:
+def late(
+    evidence: Snapshot, patience_seconds: float = 0.0, remedy: str = WAIT_LONGER
+) -> RunError | None:
     """Find questions that the harness gave up for good, one of them after that time."""
     count, longest = evidence.unanswered.abandoned, evidence.longest_abandoned_seconds
     if not count or longest < patience_seconds:
         return None
     message = (
         f"the harness gave up {count} requests, the longest after {longest:.3g} s, and has no"
-        " answer to them: raise params.requestTimeoutSeconds, or lower parallelism"
+        f" answer to them: {remedy}"
     )
     return RunError(Reason.TARGET_UNREACHABLE, message)
 

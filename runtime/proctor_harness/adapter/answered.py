@@ -10,11 +10,13 @@ from dataclasses import replace
 from proctor_harness.adapter import openai, sse
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.failing import broken_off
+from proctor_harness.adapter.http.incoming import WHOLE_BYTES
 from proctor_harness.adapter.logs import shown_body
 from proctor_harness.adapter.messages import (
     BrokenAnswerError,
     Endpoint,
     Headers,
+    LongAnswerError,
     Origin,
     Request,
     Response,
@@ -36,14 +38,19 @@ async def answered(request: Request, call_next: Endpoint) -> Response:
         return replace(response, body=await primed(_checked(request, response, response.body)))
     try:
         # Nobody can use half of it, and in one piece it can still be told as a failure.
-        response = await whole(response)
+        response = await whole(response, WHOLE_BYTES)
     except BrokenAnswerError as error:
         return broken_off(error)
+    except LongAnswerError as error:
+        return _no_answer(response.status, str(error))
     assert isinstance(response.body, Content)  # noqa: S101 - whole() says so
-    if words := doubt(request.target, response.headers, response.body):
-        message = f"the target answered HTTP {response.status}, but {words}"
-        return error_response(502, "upstream_error", message, "no_answer", Origin.NOBODY)
-    return response
+    words = doubt(request.target, response.headers, response.body)
+    return _no_answer(response.status, words) if words else response
+
+
+def _no_answer(status: int, words: str) -> Response:
+    message = f"the target answered HTTP {status}, but {words}"
+    return error_response(502, "upstream_error", message, "no_answer", Origin.NOBODY)
 
 
 async def _checked(request: Request, response: Response, body: Stream) -> Stream:

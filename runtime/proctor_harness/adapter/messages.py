@@ -64,6 +64,10 @@ class BrokenAnswerError(Exception):
     """Raised by a response's stream: the target stopped in the middle of its answer."""
 
 
+class LongAnswerError(Exception):
+    """Raised where an answer is to be had whole: there is no room for so much."""
+
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -90,12 +94,18 @@ def header(headers: Headers, name: bytes) -> bytes:
     return b""
 
 
-async def whole(response: Response) -> Response:
-    """The response with its body in one piece."""
+async def whole(response: Response, most_bytes: int | None = None) -> Response:
+    """The response with its body in one piece; raises LongAnswerError of a stream with more."""
     if isinstance(response.body, Content):
         return response
+    pieces, size = [], 0
     async with aclosing(response.body) as stream:
-        return replace(response, body=Content(b"".join([chunk async for chunk in stream])))
+        async for piece in stream:
+            pieces.append(piece)
+            size += len(piece)
+            if most_bytes is not None and size > most_bytes:
+                raise LongAnswerError(f"longer than {most_bytes >> 20} MiB")
+    return replace(response, body=Content(b"".join(pieces)))
 
 
 async def primed(stream: Stream) -> Stream:

@@ -11,6 +11,9 @@ QUESTION_PATHS = ("/completions", "/embeddings", "/responses")
 _DECODER = json.JSONDecoder()
 ITEM_PATHS = ("/completions",)
 """Ends of the paths whose requests carry items of the evaluation, chat included."""
+ENDED_STATUSES = ("completed", "incomplete")
+"""Of a response that may hold nothing: the model ended at once, or had no room."""
+LAST_EVENTS = tuple(f"response.{status}" for status in ENDED_STATUSES)
 
 
 @lru_cache(256)
@@ -21,7 +24,12 @@ def ends(target: str, paths: tuple[str, ...]) -> bool:
 
 def is_question(request: Request) -> bool:
     """Whether the model is asked: what interceptors change and the cache keeps."""
-    return request.method == "POST" and ends(request.target, QUESTION_PATHS)
+    return asks(request.method, request.target)
+
+
+def asks(method: str, target: str) -> bool:
+    """Whether a request of this method asks the model."""
+    return method == "POST" and ends(target, QUESTION_PATHS)
 
 
 def answers(target: str, found: JsonObject) -> bool:
@@ -29,10 +37,18 @@ def answers(target: str, found: JsonObject) -> bool:
     if ends(target, ("/embeddings",)):
         return bool(found.get("data"))
     if ends(target, ("/responses",)):
-        last = found.get("response")
-        return bool((last if isinstance(last, dict) else found).get("output"))
+        # Of a stream the last event holds the response; those before it hold what there is so far.
+        return responds(found.get("response") if found.get("type") in LAST_EVENTS else found)
     given = choices(found)
     return bool(given) and all(map(says, given))
+
+
+def responds(response: Json) -> bool:
+    """Whether a response says something, or that nothing is all there is to say."""
+    output = response.get("output") if isinstance(response, dict) else None
+    if not isinstance(output, list):
+        return False
+    return bool(output) or response.get("status") in ENDED_STATUSES
 
 
 def says(choice: JsonObject) -> bool:

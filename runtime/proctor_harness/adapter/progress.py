@@ -35,7 +35,7 @@ class Trouble(StrEnum):
     REFUSED = "refused"
     """An interceptor refused it by its rule, such as a budget of turns."""
     ABANDONED = "abandoned"
-    """The harness left before the answer: it timed out, or it crashed."""
+    """The harness left before the answer to a question: it timed out, or it crashed."""
     ADAPTER = "adapter"
     """An interceptor failed: neither the model nor the target is to blame."""
 
@@ -127,8 +127,7 @@ class Progress:
             return
         self._failed += 1
         kind = trouble(exchange.status, exchange.origin)
-        # Many servers lack the pages that clients look for first; those carry no item.
-        if exchange.items or kind is not Trouble.REJECTED:
+        if _leaves_open(exchange, kind):
             self._unanswered[question] = Open(kind, exchange.seconds, now)
         # A crashing harness drops its other requests: that must not hide why it crashed.
         if exchange.status != ABANDONED or self._last_error is None:
@@ -152,6 +151,16 @@ class Progress:
             longest_abandoned_seconds=max(abandoned, default=0.0),
             last_error=self._last_error,
         )
+
+
+def _leaves_open(exchange: Exchange, kind: Trouble) -> bool:
+    """Whether a score may lack its answer; pages that clients look for first carry no item.
+
+    Many servers lack those pages, and many clients do not wait for them long.
+    """
+    if kind is Trouble.REJECTED:
+        return exchange.items > 0
+    return exchange.asks or kind is not Trouble.ABANDONED
 
 
 def _field(flag: Flag) -> str:

@@ -55,6 +55,11 @@ class Exchange(NamedTuple):
         """Whether the harness got a good answer, all of it."""
         return 200 <= self.status < 300
 
+    @property
+    def asks(self) -> bool:
+        """Whether the model was asked."""
+        return openai.asks(self.method, self.target)
+
 
 Sink = Callable[[Exchange], None]
 
@@ -89,7 +94,7 @@ class _Watch:
 
     async def stream(self, response: Response, body: Stream) -> Stream:
         """The answer as it arrives; whatever ends it, it is told once."""
-        pieces, size, piece = [], 0, b""
+        pieces, size, tail = [], 0, b""
         try:
             async with aclosing(body):
                 yield b""
@@ -97,6 +102,7 @@ class _Watch:
                     if size < CAPTURED_BYTES:
                         pieces.append(piece)
                         size += len(piece)
+                    tail = (tail + piece)[-sse.END_BYTES :]
                     yield piece
         except BrokenAnswerError as error:
             self._tell(
@@ -105,7 +111,7 @@ class _Watch:
             raise
         except (asyncio.CancelledError, GeneratorExit):
             # OpenAI's own client leaves at the last event, before the connection says that it was.
-            if sse.done(piece):
+            if sse.done(tail):
                 self.answered(response, Content(b"".join(pieces)))
             else:
                 self.abandoned()

@@ -27,8 +27,8 @@ class Share(NamedTuple):
     def of_questions(self, samples: Sequence[T], questions: Sequence[Hashable]) -> list[T]:
         """Each n-th, where those of which the question is the same fall to one pod.
 
-        Asked without a seed, a question has as many answers as it is asked, which two pods that
-        know nothing of each other would count anew.
+        A question has as many answers as it is asked, which two pods that know nothing of each
+        other would count anew.
         """
         numbers = {question: n for n, question in enumerate(dict.fromkeys(questions))}
         asked = zip(samples, questions, strict=True)

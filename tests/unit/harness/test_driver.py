@@ -291,6 +291,10 @@ JUDGE_FAILS = {
         ("TargetRefused", "the judge refused 3 requests; last: HTTP 400"),
     ),
     "anew": (Snapshot(process="b"), ("TargetUnreachable", "of the judge: the adapter was started")),
+    "slow": (
+        Snapshot(process="a", unanswered=Unanswered(abandoned=2), longest_abandoned_seconds=600),
+        ("TargetUnreachable", "of the judge: the harness gave up 2 requests"),
+    ),
 }
 
 
@@ -307,6 +311,7 @@ def test_what_the_judge_left_open_is_not_scored(
         reason, message = failure(judged, Scripted("pass", results=[SCORE]))
     assert reason == told[0]
     assert message.startswith(told[1])
+    assert "requestTimeoutSeconds" not in message  # which is of the target
 
 
 def test_what_may_be_misjudged_is_told_with_the_scores(

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import lm_eval.tasks
 import pytest
+from lm_eval.config.evaluate_config import EvaluatorConfig
 
-from proctor_harness.harnesses.lm_eval_tasks import index
+from proctor_harness.harnesses.lm_eval_tasks import index, spare_the_index
 
 OWN = "arithmetic_own"
 
@@ -35,3 +37,13 @@ def test_a_task_of_ones_own_is_found_without_reading_the_others(given: str) -> N
 def test_what_may_be_lm_evals_own_is_looked_for_there(names: list[str], given: str) -> None:
     found = index(names, given).all_tasks
     assert {"arc_easy", OWN, "mine"} <= set(found)
+
+
+def test_lm_evals_command_reads_no_more_either(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What `spare_the_index` puts in their place is undone after the test.
+    for where, name in ((EvaluatorConfig, "process_tasks"), (lm_eval.tasks, "TaskManager")):
+        monkeypatch.setattr(where, name, getattr(where, name))
+    spare_the_index()
+    found = EvaluatorConfig(tasks=[OWN], include_path=given).process_tasks().all_tasks
+    assert OWN in found
+    assert "arc_easy" not in found

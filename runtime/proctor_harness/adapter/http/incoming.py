@@ -12,7 +12,8 @@ from proctor_harness.adapter.sse import is_event_stream
 BUFFERED_BYTES = 1 << 20
 """Of a streamed answer as much is read ahead."""
 WHOLE_BYTES = 64 << 20
-"""A longer answer is streamed whatever it is, to bound the memory; no model writes so much."""
+"""A longer answer is streamed whatever it is, to bound the memory. No model writes so much: of a
+question it counts as none."""
 STALE_SECONDS = 1.0
 """A connection that was closed while it was idle says so at once; later, the target was at work."""
 

@@ -7,6 +7,7 @@ question, nor an answer changed by its predecessor.
 
 import hashlib
 import logging
+from asyncio import CancelledError
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -139,7 +140,7 @@ class _Answer:
     response: Response
 
     async def teed(self, body: Stream) -> Stream:
-        """The stream, stored if it comes to its end."""
+        """The stream, stored if it comes to its end, or its reader to the last event."""
         pieces, whole = [], None
         try:
             async with aclosing(body):
@@ -148,8 +149,15 @@ class _Answer:
                     pieces.append(piece)
                     yield piece
             whole = b"".join(pieces)
+        except (CancelledError, GeneratorExit):
+            whole = self._left(b"".join(pieces))
+            raise
         finally:
             self.settle(whole)
+
+    def _left(self, body: bytes) -> bytes | None:
+        """What a client had that left, if it is all: OpenAI's own leaves at ``[DONE]``."""
+        return body if sse.done(body) and sse.answers(self.request.target, body) else None
 
     def settle(self, body: bytes | None) -> None:
         """The answer is complete, or never will be."""

@@ -5,6 +5,7 @@ import pytest
 
 from proctor_harness.adapter.answered import answered
 from proctor_harness.adapter.content import Content
+from proctor_harness.adapter.http.incoming import WHOLE_BYTES
 from proctor_harness.adapter.messages import (
     BrokenAnswerError,
     Headers,
@@ -80,6 +81,8 @@ async def test_a_long_page_is_cut() -> None:
         ("/v1/completions", {"choices": [{"text": None}]}),
         ("/v1/embeddings", {"data": [{"embedding": []}]}),
         ("/v1/responses", {"output": [{"type": "message"}], "error": None}),
+        ("/v1/responses", {"status": "completed", "output": []}),
+        ("/v1/responses", {"status": "incomplete", "output": [], "error": None}),
     ],
 )
 async def test_an_answer_passes_as_it_is(path: str, content: dict[str, Any]) -> None:
@@ -95,6 +98,9 @@ async def test_an_answer_passes_as_it_is(path: str, content: dict[str, Any]) -> 
         ("/v1/embeddings", {"data": []}),
         ("/v1/embeddings", reply()),
         ("/v1/responses", {"output": []}),
+        ("/v1/responses", {"status": "completed"}),
+        ("/v1/responses", {"status": "completed", "output": "text"}),
+        ("/v1/responses", {"status": "in_progress", "output": []}),
         ("/v1/responses", {"output": [], "error": {"code": "server_error"}}),
     ],
 )
@@ -120,6 +126,20 @@ async def test_and_if_it_breaks_that_can_be_told() -> None:
     assert body(found)["error"]["message"] == "the answer broke off: cut"
 
 
+async def test_what_no_model_writes_is_not_gathered_to_its_end() -> None:
+    mebibytes = 0
+
+    async def pages() -> Stream:
+        nonlocal mebibytes
+        yield b""
+        while mebibytes < 80:
+            mebibytes += 1
+            yield bytes(1 << 20)
+
+    assert said(await asked(pages())) == "the target answered HTTP 200, but longer than 64 MiB"
+    assert mebibytes == (WHOLE_BYTES >> 20) + 1
+
+
 STREAMS = {
     "done": EVENT + DONE,
     "finished": LAST,
@@ -128,6 +148,8 @@ STREAMS = {
 }
 COMPLETED = b'data: {"type": "response.completed", "response": {"output": [{}]}}\n\n'
 CREATED = b'data: {"type": "response.created", "response": {"output": []}}\n\n'
+AT_ONCE = COMPLETED.replace(b'"output": [{}]', b'"status": "completed", "output": []')
+BEGUN = COMPLETED.replace(b"completed", b"in_progress")
 
 
 @pytest.mark.parametrize("raw", STREAMS.values(), ids=STREAMS)
@@ -144,7 +166,9 @@ async def test_a_stream_may_come_in_one_piece_and_under_any_name(headers: Header
 
 async def test_a_stream_of_responses_ends_with_the_whole() -> None:
     assert (await asked(CREATED + COMPLETED, SSE_HEADERS, path="/v1/responses")).status == 200
+    assert (await asked(CREATED + AT_ONCE, SSE_HEADERS, path="/v1/responses")).status == 200
     said(await asked(CREATED, SSE_HEADERS, path="/v1/responses"))
+    said(await asked(BEGUN + DONE, SSE_HEADERS, path="/v1/responses"))
 
 
 @pytest.mark.parametrize("raw", [b"", DONE, b": ping\n\n", EVENT, b"data: {\n\n" + DONE])

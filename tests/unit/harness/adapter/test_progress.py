@@ -102,6 +102,15 @@ def test_a_page_that_a_server_lacks_is_no_refused_question() -> None:
     assert broken.unanswered == Unanswered(unavailable=1)
 
 
+def test_a_page_that_the_harness_did_not_wait_for_is_no_question() -> None:
+    page = exchange(method="GET", target="/v1/models", status=ABANDONED, items=0)
+    asked = exchange(target="/v1/embeddings", status=ABANDONED, items=0, digest="b", seconds=0.25)
+    assert recorded(page).snapshot().unanswered == Unanswered()
+    snapshot = recorded(page, asked).snapshot()
+    assert (snapshot.failed, snapshot.unanswered) == (2, Unanswered(abandoned=1))
+    assert snapshot.longest_abandoned_seconds == 0.25
+
+
 def test_each_process_counts_under_a_name_of_its_own() -> None:
     one, other = Progress(), Progress()
     assert one.snapshot().process == one.snapshot().process != other.snapshot().process

@@ -78,14 +78,15 @@ async def test_a_stream_that_nobody_reads_on_is_abandoned() -> None:
     assert [exchange.status for exchange in seen] == [ABANDONED]
 
 
-async def test_a_stream_may_be_left_at_its_last_event() -> None:
+@pytest.mark.parametrize("last", [(b"data: [DONE]\n\n",), (b"data: [DO", b"NE]", b"\n\n")])
+async def test_a_stream_may_be_left_at_its_last_event(last: tuple[bytes, ...]) -> None:
     """As OpenAI's own client does, which is not told of the end of the connection."""
     seen: list[Exchange] = []
     event = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n'
-    parts = (event, b"data: [DONE]\n\n", b"more")
+    parts = (event, *last, b"more")
     response = await Observer([seen.append])(question(), Target([await streamed(*parts)]))
     assert not isinstance(response.body, Content)
-    for _ in range(2):
+    for _ in (event, *last):
         await anext(response.body)
     await response.body.aclose()
     assert [exchange.status for exchange in seen] == [200]

@@ -206,6 +206,26 @@ async def test_a_stream_is_stored_when_it_has_ended(tmp_path: Path) -> None:
     assert again.headers == SSE_HEADERS
 
 
+LAST_PIECES = {"at once": [b"data: [DONE]\n\n"], "in pieces": [b"data: [DO", b"NE]", b"\n\n"]}
+
+
+@pytest.mark.parametrize("last", LAST_PIECES.values(), ids=LAST_PIECES)
+@pytest.mark.parametrize("stored", [True, False], ids=["an answer", "no answer"])
+async def test_a_stream_that_is_left_at_its_last_event_is_stored_if_it_is_an_answer(
+    tmp_path: Path, last: list[bytes], stored: bool
+) -> None:
+    event = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n' if stored else b": ping\n\n"
+    where = site(tmp_path, session="1")
+    cache = make("caching", where, reuse_cached_responses=True)
+    passed = await cache(question(), Target([await streamed(event, *last, b"more")]))
+    assert not isinstance(passed.body, Content)
+    assert [await anext(passed.body) for _ in (event, *last)] == [event, *last]
+    await passed.body.aclose()
+    await where.disk.flush()
+    lines = [json.loads(line)["body"] for line in (tmp_path / LOG).read_text().splitlines()]
+    assert lines == ([b"".join((event, *last)).decode()] if stored else [])
+
+
 @pytest.mark.parametrize("broken", [True, False], ids=["broken", "left"])
 async def test_a_stream_that_did_not_end_is_not_stored(tmp_path: Path, broken: bool) -> None:
     where, target = site(tmp_path), Target([await streamed(b"data: 1", broken=broken), reply()])
