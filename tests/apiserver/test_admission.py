@@ -151,11 +151,11 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "number as a label": (
         changed(RUN, "metadata.labels", {"tier": 1}),
-        ".metadata.labels.tier: expected string",
+        "ObjectMeta.metadata.labels of type string",
     ),
     "number as an annotation": (
         changed(RUN, "metadata.annotations", {"attempt": 1}),
-        ".metadata.annotations.attempt: expected string",
+        "ObjectMeta.metadata.annotations of type string",
     ),
     "float in a gate": (
         changed(RUN, "spec.gate.rules.0.min", 0.5),

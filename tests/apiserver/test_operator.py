@@ -130,13 +130,17 @@ def test_scores_outlive_job_deployment_and_operator(
     end_pod(kubectl, job, 0, RESULT)
     end_job(kubectl, job)
     kubectl.wait_condition(ER, "arithmetic", "Succeeded", "True", "AllScored")
-    before = kubectl.get(ER, "arithmetic")["status"]["evaluations"]
+    before = kubectl.get(ER, "arithmetic")["status"]
     kubectl("delete", "job", job["metadata"]["name"], "--cascade=background")
     kubectl("delete", MD, "arithmetic")
     operator.stop()
     operator.start()
-    kubectl.wait_condition(ER, "arithmetic", "TargetReady", "False", "DeploymentNotFound")
-    assert kubectl.get(ER, "arithmetic")["status"]["evaluations"] == before
+    # It comes to what is new after what is there.
+    later = run()
+    later["metadata"]["name"] = "later"
+    kubectl.apply(later)
+    kubectl.wait_condition(ER, "later", "TargetReady", "False", "DeploymentNotFound")
+    assert kubectl.get(ER, "arithmetic")["status"] == before
     assert not jobs(kubectl)
 
 
