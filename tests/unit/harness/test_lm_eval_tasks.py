@@ -6,7 +6,9 @@ from pathlib import Path
 import lm_eval.tasks
 import pytest
 from lm_eval.config.evaluate_config import EvaluatorConfig
+from lm_eval.tasks import TaskManager
 
+from proctor_harness.harnesses import lm_eval_tasks
 from proctor_harness.harnesses.lm_eval_tasks import index, spare_the_index
 
 OWN = "arithmetic_own"
@@ -34,9 +36,18 @@ def test_a_task_of_ones_own_is_found_without_reading_the_others(given: str) -> N
 
 
 @pytest.mark.parametrize("names", [["mine"], ["arithmetic*"], [OWN, "arc_easy"], ["unheard"]])
-def test_what_may_be_lm_evals_own_is_looked_for_there(names: list[str], given: str) -> None:
-    found = index(names, given).all_tasks
-    assert {"arc_easy", OWN, "mine"} <= set(found)
+def test_what_may_be_lm_evals_own_is_looked_for_there(
+    names: list[str], given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bool] = []
+
+    def manager(include_path: str, *, include_defaults: bool = True) -> TaskManager:
+        read.append(include_defaults)
+        return TaskManager(include_path=include_path, include_defaults=False)
+
+    monkeypatch.setattr(lm_eval_tasks, "TaskManager", manager)
+    index(names, given)
+    assert read == [False, True]
 
 
 def test_lm_evals_command_reads_no_more_either(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
