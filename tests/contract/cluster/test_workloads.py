@@ -7,6 +7,7 @@ import pytest
 from proctor_operator.cluster import Ref
 from tests.contract.cluster.manifests import (
     MESSAGE_PATH,
+    PATIENCE_SECONDS,
     SLEEP,
     condition,
     container,
@@ -26,6 +27,19 @@ from tests.contract.cluster.manifests import (
 from tests.contract.cluster.subjects import Subject
 
 pytestmark = pytest.mark.needs_node
+
+# A node learns of a Service's pods a while after they are ready, as of its name.
+ASK = """
+import time, urllib.request
+for left in reversed(range(60)):
+    try:
+        urllib.request.urlopen("{url}/v1/models", timeout=5)
+        break
+    except OSError:
+        if not left:
+            raise
+        time.sleep(1)
+"""
 
 
 async def test_a_deployment_becomes_available(subject: Subject) -> None:
@@ -272,8 +286,7 @@ async def test_a_service_leads_pods_to_ready_pods(subject: Subject) -> None:
     await until(subject.cluster, made, holds("Available"))
     url = subject.cluster.service_url(subject.namespace, "serve", 80)
     assert not url.endswith("/")
-    ask = f"import urllib.request; urllib.request.urlopen('{url}/v1/models')"
-    asking = job(subject.namespace, container(subject.image, ask), backoffLimit=3)
+    asking = job(subject.namespace, container(subject.image, ASK.format(url=url)), backoffLimit=0)
     asking["spec"]["template"]["metadata"]["labels"] = {"app": "asking"}
     await subject.cluster.apply(asking)
-    await until(subject.cluster, asking, holds("Complete"))
+    await until(subject.cluster, asking, holds("Complete"), 2 * PATIENCE_SECONDS)
