@@ -10,7 +10,6 @@ from dataclasses import replace
 from proctor_harness.adapter import openai, sse
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.failing import broken_off
-from proctor_harness.adapter.http.incoming import WHOLE_BYTES
 from proctor_harness.adapter.logs import shown_body
 from proctor_harness.adapter.messages import (
     BrokenAnswerError,
@@ -38,11 +37,11 @@ async def answered(request: Request, call_next: Endpoint) -> Response:
         return replace(response, body=await primed(_checked(request, response, response.body)))
     try:
         # Nobody can use half of it, and in one piece it can still be told as a failure.
-        response = await whole(response, WHOLE_BYTES)
-    except BrokenAnswerError as error:
-        return broken_off(error)
+        response = await whole(response)
     except LongAnswerError as error:
         return _no_answer(response.status, str(error))
+    except BrokenAnswerError as error:
+        return broken_off(error)
     assert isinstance(response.body, Content)  # noqa: S101 - whole() says so
     words = doubt(request.target, response.headers, response.body)
     return _no_answer(response.status, words) if words else response

@@ -64,8 +64,8 @@ class BrokenAnswerError(Exception):
     """Raised by a response's stream: the target stopped in the middle of its answer."""
 
 
-class LongAnswerError(Exception):
-    """Raised where an answer is to be had whole: there is no room for so much."""
+class LongAnswerError(BrokenAnswerError):
+    """It does not stop: there is no room for so much, nor does a model write it."""
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -94,17 +94,12 @@ def header(headers: Headers, name: bytes) -> bytes:
     return b""
 
 
-async def whole(response: Response, most_bytes: int | None = None) -> Response:
-    """The response with its body in one piece; raises LongAnswerError of a stream with more."""
+async def whole(response: Response) -> Response:
+    """The response with its body in one piece; raises BrokenAnswerError, as its stream does."""
     if isinstance(response.body, Content):
         return response
-    pieces, size = [], 0
     async with aclosing(response.body) as stream:
-        async for piece in stream:
-            pieces.append(piece)
-            size += len(piece)
-            if most_bytes is not None and size > most_bytes:
-                raise LongAnswerError(f"longer than {most_bytes >> 20} MiB")
+        pieces = [piece async for piece in stream]
     return replace(response, body=Content(b"".join(pieces)))
 
 

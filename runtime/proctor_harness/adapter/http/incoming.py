@@ -6,14 +6,19 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from proctor_harness.adapter.content import Content
-from proctor_harness.adapter.messages import BrokenAnswerError, Response, Stream
+from proctor_harness.adapter.messages import (
+    BrokenAnswerError,
+    LongAnswerError,
+    Response,
+    Stream,
+)
 from proctor_harness.adapter.sse import is_event_stream
 
 BUFFERED_BYTES = 1 << 20
 """Of a streamed answer as much is read ahead."""
-WHOLE_BYTES = 64 << 20
-"""A longer answer is streamed whatever it is, to bound the memory. No model writes so much: of a
-question it counts as none."""
+MOST_BYTES = 64 << 20
+"""A longer answer is broken off, to bound the memory of all who gather it. No model writes so
+much: of a question it counts as none."""
 STALE_SECONDS = 1.0
 """A connection that was closed while it was idle says so at once; later, the target was at work."""
 
@@ -120,12 +125,8 @@ class Incoming:
         elif self.complete:
             self._respond(Content(b"".join(self._chunks)))
         # In one piece an answer can still be retried, and is what the cache will give again.
-        elif self.status >= 200 and (self._events or self._long):
+        elif self.status >= 200 and (self._events or self._buffered > MOST_BYTES):
             self._respond(self._stream())
-
-    @property
-    def _long(self) -> bool:
-        return max(self.length or 0, self._buffered) > WHOLE_BYTES
 
     def _respond(self, body: Content | Stream) -> None:
         answer, self._answer = self._answer, None
@@ -133,12 +134,16 @@ class Incoming:
             answer.set_result(Response(self.status, tuple(self.headers), body))
 
     async def _stream(self) -> Stream:
+        left = MOST_BYTES
         try:
             yield b""
             while self._chunks or not self.complete:
                 while self._chunks:
                     piece = self._chunks.popleft()
                     self._buffered -= len(piece)
+                    left -= len(piece)
+                    if left < 0:
+                        raise LongAnswerError(f"longer than {MOST_BYTES >> 20} MiB")
                     yield piece
                 if self._error:
                     raise BrokenAnswerError(str(self._error)) from self._error
