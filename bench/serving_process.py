@@ -22,6 +22,7 @@ from proctor_runtime.front import served_model, transport_to
 from proctor_runtime.openai.api import Api
 from proctor_runtime.openai.app import create_app
 from proctor_runtime.openai.completions import plan_completion
+from proctor_runtime.openai.listen import configuration
 from proctor_runtime.openai.metering import MeteredQueue
 from proctor_runtime.openai.metrics import Metrics
 from proctor_runtime.openai.readiness import Readiness
@@ -91,7 +92,7 @@ async def serve(apps: dict[str, FastAPI], triton: Transport) -> None:
     """Serve the applications until standard input ends."""
     ports = dict(zip(apps, free_ports(len(apps)), strict=True))
     servers = [
-        uvicorn.Server(uvicorn.Config(app, port=ports[name], log_level="warning", access_log=False))
+        uvicorn.Server(configuration(app, host="127.0.0.1", port=ports[name]))
         for name, app in apps.items()
     ]
     serving = asyncio.gather(*[server.serve() for server in servers])
