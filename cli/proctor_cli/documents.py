@@ -55,7 +55,8 @@ def load(paths: Iterable[Path]) -> Documents:
             for manifest in read(path):
                 problems += [f"{path}: {problem}" for problem in faults(manifest)]
                 (found.resources if is_own(manifest) else found.others).append(manifest)
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        # PyYAML raises the last two of a timestamp that is none, and of a hundred brackets.
+        except (OSError, ValueError, yaml.YAMLError, AttributeError, RecursionError) as error:
             problems.append(f"{path}: {error}")
     if problems:
         raise DocumentsInvalidError("\n".join(problems))
@@ -97,10 +98,10 @@ def is_own(manifest: Manifest) -> bool:
 def faults(manifest: Manifest) -> list[str]:
     """Why the apiserver or the harness would refuse the object, where that is ours to judge."""
     kind, version = manifest["kind"], manifest["apiVersion"]
+    if kind in KINDS and version != API_VERSION:
+        return [f"apiVersion {version}: this version knows {API_VERSION}"]
     if not is_own(manifest):
         return admission.problems(manifest) if (version, kind) in REFERRED else []
-    if version != API_VERSION:
-        return [f"apiVersion {version}: this version knows {API_VERSION}"]
     if kind not in KINDS:
         known = sorted(KINDS)
         return [f"kind {kind}{did_you_mean(kind, known)}; known: {', '.join(known)}"]

@@ -189,8 +189,8 @@ class Gate(Model):
 
     rules: ClassVar = (
         Rule(
-            "double(self.confidence) > 0.0 && double(self.confidence) < 1.0",
-            "gate.confidence must lie between 0 and 1, for instance '0.95'",
+            "double(self.confidence) > 0.0 && double(self.confidence) <= 0.999999",
+            "gate.confidence must lie above 0 and at most at 0.999999, for instance '0.95'",
         ),
     )
     rule_list: Annotated[

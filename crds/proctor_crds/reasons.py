@@ -175,12 +175,14 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.SOURCE_DENIED: Explanation(
         "The source refuses the credential, or wants one.",
         "The Secret that `secretRef` names holds a wrong or expired credential, or there is none.",
-        "Correct the Secret; the pod tries again by itself.",
+        "Correct the Secret; a deployment's pod tries again by itself. A run that has failed is"
+        " deleted and applied anew.",
     ),
     Reason.SOURCE_UNREACHABLE: Explanation(
         "The source does not answer, or breaks off.",
         "Its server is down, slow or unreachable from the pod's network.",
-        "Mend the way to it; the pod tries again and goes on where it was.",
+        "Mend the way to it; the pod tries again and goes on where it was. A run that has failed is"
+        " deleted and applied anew.",
     ),
     Reason.VOLUME_FULL: Explanation(
         "The model does not fit on the pod's volume.",
@@ -276,7 +278,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The target cannot do what the run wants; nothing was asked of it.",
         "A model id that it does not serve, a key that it refuses, a context that is too short, or"
         " several things at once.",
-        "Correct all that the message names.",
+        "Correct all that the message names; where the run itself is not changed, delete it and"
+        " apply it anew.",
     ),
     Reason.UNKNOWN_TASK: Explanation(
         "The harness does not know a task.",
@@ -310,7 +313,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.ARTIFACTS_UNREACHABLE: Explanation(
         "The evaluation's files could not be stored, so its scores are not told.",
         "The server of `artifacts.s3` is down or unreachable from the pod's network.",
-        "Mend the way to it and apply the run anew; a higher `retry.limit` bridges more.",
+        "Mend the way to it, delete the run and apply it anew; a higher `retry.limit` bridges"
+        " more.",
     ),
     Reason.INTERCEPTOR_FAILED: Explanation(
         "An interceptor of the adapter failed, and with it requests; nothing was scored.",

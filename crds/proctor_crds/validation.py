@@ -53,7 +53,7 @@ def parse(kind: type[S], spec: Any) -> S:
     """`spec` as `kind`. Raises SpecInvalidError naming each field, value and remedy."""
     try:
         # Strict: the apiserver refuses "2" or true where it wants a number.
-        parsed = kind.model_validate(spec, strict=True)
+        parsed = kind.model_validate(spec, strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
         raise SpecInvalidError([explained(kind, detail) for detail in error.errors()]) from error
     problems = list(broken_rules(parsed, "spec"))

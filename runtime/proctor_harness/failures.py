@@ -55,7 +55,7 @@ def diagnose(
     # Clients give up a little early or late; a crash drops requests long before.
     if trouble := unreachable(evidence) or late(evidence, 0.9 * timeout_seconds):
         return trouble
-    if evidence.unanswered.rejected:
+    if evidence.unanswered.rejected or evidence.unanswered.denied:
         said = f"the target rejected a request ({evidence.last_error}); {said}"
     return RunError(Reason.HARNESS_FAILED, said)
 
@@ -102,7 +102,14 @@ def forgotten(before: Snapshot, evidence: Snapshot) -> RunError | None:
 
 
 def refused(evidence: Snapshot, result: RunResult) -> RunError | None:
-    """Find questions that the target refused and of which the scores do not tell."""
+    """Find questions that the target refused and of which the scores do not tell.
+
+    A harness may count what is wrong with a question, but not that nobody was let in.
+    """
+    if count := evidence.unanswered.denied:
+        said = f"the target turned {count} requests away, whatever they ask"
+        message = f"{said}; last: {evidence.last_error}"
+        return RunError(Reason.TARGET_REFUSED, message)
     count = evidence.unanswered.rejected
     if count <= sum(record.errors or 0 for record in result.results):
         return None
@@ -115,7 +122,7 @@ def refused(evidence: Snapshot, result: RunResult) -> RunError | None:
 
 def unjudged(evidence: Snapshot) -> RunError | None:
     """Find answers that the judge refused to judge: no score tells of them."""
-    count = evidence.unanswered.rejected
+    count = evidence.unanswered.rejected + evidence.unanswered.denied
     if not count:
         return None
     message = f"the judge refused {count} requests; last: {evidence.last_error}"

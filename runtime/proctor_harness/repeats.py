@@ -54,7 +54,7 @@ def mean(records: Sequence[ResultRecord], groups: Groups) -> ResultRecord:
     first, values = records[0], [float(record.value) for record in records]
     samples = groups.get(key(first), [])
     mean_of_samples = samples and abs(fmean(chain(*samples)) - fmean(values)) < 1e-9
-    uncertain = of_samples(samples) if mean_of_samples else of_repeats(records)
+    uncertain = of_samples(samples, first) if mean_of_samples else of_repeats(records)
     told = {
         # Exact, so that the mean of equal values is that value.
         "value": repr(exact_mean(values)),
@@ -66,9 +66,12 @@ def mean(records: Sequence[ResultRecord], groups: Groups) -> ResultRecord:
     return first.model_copy(update=told | uncertain)
 
 
-def of_samples(samples: Sequence[Sequence[float]]) -> dict[str, str | None]:
+def of_samples(samples: Sequence[Sequence[float]], once: ResultRecord) -> dict[str, str | None]:
     """Standard error and interval, the askings of a sample being a cluster."""
     found = set(chain(*samples))
+    if found == {0.0} and once.ci_high:
+        # One asking's own: what never varies says no more, and nothing tells its unit.
+        return uncertainty(once)
     scale = PERCENT if found <= {0.0, PERCENT} and PERCENT in found else 1.0
     if found <= {0.0, scale}:
         record = clustered("", "", [[value / scale for value in asked] for asked in samples])

@@ -33,6 +33,9 @@ COMPLETIONS = {
     ),
     "a negative token": b'{"model": "letters", "prompt": [-1]}',
     "a token like no other": b'{"model": "letters", "prompt": [99999999999999999999]}',
+    "more choices than can wait": (
+        b'{"model": "letters", "prompt": [' + b"[1]," * 200_000 + b'[1]], "n": 128}'
+    ),
     "many choices": b'{"model": "letters", "prompt": "a", "n": 128, "best_of": 129}',
 }
 CHATS = {
@@ -41,6 +44,11 @@ CHATS = {
     "calls that are none": b'[{"role": "assistant", "tool_calls": [3]}]',
     "arguments that are none": (
         b'[{"role": "a", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]'
+    ),
+    "arguments that are a deep hole": (
+        b'[{"role": "a", "tool_calls": [{"function": {"name": "f", "arguments": "'
+        + b"[" * 1000
+        + b'"}}]}]'
     ),
     "no role": b'[{"content": "a"}]',
 }

@@ -13,7 +13,10 @@
 {{- end -}}
 
 {{- define "proctor.serviceAccount" -}}
-{{- .Values.serviceAccount.name | default (ternary (include "proctor.name" .) "default" .Values.serviceAccount.create) -}}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
+{{- fail "serviceAccount.create is false: name the account in serviceAccount.name; the namespace's default one would give the operator's rights to every pod of it" -}}
+{{- end -}}
+{{- .Values.serviceAccount.name | default (include "proctor.name" .) -}}
 {{- end -}}
 
 {{/* What selects the operator's pod: immutable in a Deployment, so without versions. */}}

@@ -21,6 +21,7 @@ from proctor_harness.adapter.messages import Origin
 from proctor_harness.adapter.traffic import ABANDONED, Exchange
 
 RETRYABLE_CLIENT_ERRORS = frozenset({408, 425, 429})
+DENIALS = frozenset({401, 402, 403, 404, 405, 410})
 NOTICED_SECONDS = 1.0
 """A client that left may have asked again before it is noticed."""
 
@@ -31,7 +32,9 @@ class Trouble(StrEnum):
     UNAVAILABLE = "unavailable"
     """The target is unreachable, overloaded or broken (5xx, 429): its surroundings failed."""
     REJECTED = "rejected"
-    """The target refused a question (other 4xx): asking again does not help."""
+    """The target refused a question (other 4xx, such as 400): asking again does not help."""
+    DENIED = "denied"
+    """It refused whoever asks, or has no such page or model: that says nothing of a question."""
     REFUSED = "refused"
     """An interceptor refused it by its rule, such as a budget of turns."""
     ABANDONED = "abandoned"
@@ -45,6 +48,7 @@ class Unanswered(Model):
 
     unavailable: int = 0
     rejected: int = 0
+    denied: int = 0
     refused: int = 0
     abandoned: int = 0
     adapter: int = 0
@@ -83,7 +87,7 @@ def trouble(status: int, origin: Origin = Origin.TARGET) -> Trouble:
         return Trouble.ADAPTER if status >= 500 else Trouble.REFUSED
     if status >= 500 or status in RETRYABLE_CLIENT_ERRORS:
         return Trouble.UNAVAILABLE
-    return Trouble.REJECTED
+    return Trouble.DENIED if status in DENIALS else Trouble.REJECTED
 
 
 class Open(NamedTuple):
@@ -158,7 +162,7 @@ def _leaves_open(exchange: Exchange, kind: Trouble) -> bool:
 
     Many servers lack those pages, and many clients do not wait for them long.
     """
-    if kind is Trouble.REJECTED:
+    if kind in (Trouble.REJECTED, Trouble.DENIED):
         return exchange.items > 0
     return exchange.asks or kind is not Trouble.ABANDONED
 

@@ -1,6 +1,7 @@
 """An Eval-Factory image's ``results.yml``, as nemo_evaluator.api.api_dataclasses has it."""
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,25 @@ def records(report: Path) -> list[ResultRecord]:
 def _of(name: str, result: Tree) -> Iterator[ResultRecord]:
     for metric, found in (result.get("metrics") or {}).items():
         for score, content in found["scores"].items():
-            yield _record(name, metric, score, content)
+            if number(content["value"]):
+                yield _record(name, metric, score, content)
     for part, below in (result.get("groups") or {}).items():
         yield from _of(part, below)
+
+
+def number(found: Any) -> str | None:
+    """The number as text; None of what says nothing, as numpy's deviation of a single sample."""
+    return repr(float(found)) if found is not None and isfinite(float(found)) else None
 
 
 def _record(name: str, metric: str, score: str, content: Tree) -> ResultRecord:
     """What a framework does not say stays unsaid: most give no count, none a direction."""
     stats = content.get("stats") or {}
-    error = stats.get("stderr")
     return ResultRecord(
         task=name,
         metric=metric,
         filter="none" if score == metric else score,
         value=repr(float(content["value"])),
-        stderr=None if error is None else repr(float(error)),
+        stderr=number(stats.get("stderr")),
         n=stats.get("count"),
     )

@@ -28,6 +28,7 @@ OnEvent = Callable[[TokenEvent], None]
 OnStart = Callable[[], None]
 
 MAX_WAITING = 4096
+LONG_STEP_SECONDS = 60.0
 UNSCORED = ScoredTokens()
 
 
@@ -95,6 +96,7 @@ class Batcher:
         self._changed = threading.Condition()
         self._closing = False
         self._last_token = -float("inf")
+        self._step_began: float | None = None
         self._death: Exception | None = None
         self._is_still = threading.Event()
         self._is_still.set()
@@ -143,8 +145,14 @@ class Batcher:
         return future
 
     def last_token(self) -> float:
-        """Return when (``time.monotonic``) the engine last made anything."""
-        return self._last_token
+        """Return when (``time.monotonic``) the engine last made anything; during a step, now.
+
+        But not before its first, nor during one that takes longer than any should.
+        """
+        now, began = time.monotonic(), self._step_began
+        if began is None or now - began > LONG_STEP_SECONDS or self._last_token < 0:
+            return self._last_token
+        return now
 
     def stats(self) -> EngineStats:
         """Return what the engine is doing; from any thread."""
@@ -196,8 +204,12 @@ class Batcher:
         step = self._scheduler.schedule()
         for row in step.rows:
             self._served[row.sequence].start()
-        results = self.engine.execute(step)
-        self._last_token = time.monotonic()
+        self._step_began = time.monotonic()
+        try:
+            results = self.engine.execute(step)
+            self._last_token = time.monotonic()
+        finally:
+            self._step_began = None
         stopped = [
             number
             for number, event in self._scheduler.advance(step, results)

@@ -136,7 +136,7 @@ def with_object(call: Any) -> Any:
         return call
     try:
         arguments = json.loads(function["arguments"] or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequestError(
             f"tool_calls[].function.arguments must be the text of a JSON object: {error}"
         ) from error

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from json.decoder import JSONDecodeError
 
-DECODER = json.JSONDecoder()
+# Where things end is all that is asked of it; and Python makes no int of very many digits.
+DECODER = json.JSONDecoder(parse_int=str)
+UNREADABLE = (ValueError, RecursionError)
+"""What no JSON is, and what is nested too deeply to be read: a model that repeats itself writes
+both."""
 BLANK = " \t\r\n"
 
 
@@ -59,7 +62,7 @@ def read_name(text: str, at: int) -> tuple[str, int] | None:
     """Return a member's name and where its value begins; None if that is not written yet."""
     try:
         name, at = DECODER.raw_decode(text, at)
-    except JSONDecodeError:
+    except UNREADABLE:
         return None
     at = skip(text, at)
     if not isinstance(name, str) or not text.startswith(":", at):
@@ -72,6 +75,6 @@ def end_of_value(text: str, at: int) -> int | None:
     """Return where a value ends; None while it may go on, as a number at the text's end may."""
     try:
         _, end = DECODER.raw_decode(text, at)
-    except JSONDecodeError:
+    except UNREADABLE:
         return None
     return None if end == len(text) and text[at] in "-0123456789" else end

@@ -17,14 +17,17 @@ logger = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Asks the model for a token when it has made none of late."""
+    """Asks the model for a token when it has made none of late.
+
+    It gives up before the kubelet does, so that a step which began meanwhile still counts.
+    """
 
     def __init__(
         self,
         transport: Transport,
         last_token: Callable[[], float],
         *,
-        timeout_seconds: float = 10.0,
+        timeout_seconds: float = 8.0,
     ) -> None:
         self._transport = transport
         self._last_token = last_token

@@ -49,6 +49,11 @@ def is_single(prompt: Any) -> bool:
     return isinstance(prompt, str) or (bool(prompt) and isinstance(prompt[0], int))
 
 
+def count_prompts(prompt: Any) -> int:
+    """Count the prompts of a request."""
+    return 1 if is_single(prompt) else len(prompt)
+
+
 def check_request(request: GenerateRequest, info: EngineInfo) -> None:
     """Refuse what the model cannot take in."""
     prompt, new = request.prompt, request.max_new_tokens

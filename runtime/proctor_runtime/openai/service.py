@@ -9,7 +9,7 @@ from proctor_runtime.engine.protocol import GenerateRequest
 from proctor_runtime.openai.answer import Envelope, ServedModel, usage_of
 from proctor_runtime.openai.chat import ChatPlan, chat_answer, plan_chat
 from proctor_runtime.openai.completions import CompletionPlan, completion_answer, plan_completion
-from proctor_runtime.openai.requests import InvalidRequestError, check_request
+from proctor_runtime.openai.requests import InvalidRequestError, check_request, count_prompts
 from proctor_runtime.openai.schema.chat import ChatCompletionRequest
 from proctor_runtime.openai.schema.completion import CompletionRequest
 from proctor_runtime.openai.streams import ChatStream, ChoiceStream, CompletionStream
@@ -89,6 +89,8 @@ class Service:
 
     async def _plan_completion(self, request: CompletionRequest) -> CompletionPlan:
         self._check_model(request.model)
+        # Before any is made: a short body can ask for very many.
+        self._check_choices(request.candidates * count_prompts(request.prompt))
         texts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
         length = sum(len(text) for text in texts if isinstance(text, str))
         plan = await aside(length, plan_completion, request, self.model)
@@ -97,6 +99,7 @@ class Service:
 
     async def _plan_chat(self, request: ChatCompletionRequest) -> ChatPlan:
         self._check_model(request.model)
+        self._check_choices(request.n)
         length = sum(len(str(message.content)) for message in request.messages)
         plan = await aside(length, plan_chat, request, self.model)
         self._check(plan.asked)
@@ -104,14 +107,16 @@ class Service:
 
     def _check(self, asked: Sequence[GenerateRequest]) -> None:
         """Refuse what the engine could never do."""
-        if len(asked) > self.most_choices:
-            raise InvalidRequestError(
-                f"the request has {len(asked)} choices, prompts times n or best_of, but "
-                f"{self.most_choices} is the most that may wait here: send several requests"
-            )
         # The copies of a prompt share it.
         for one in {id(one.prompt): one for one in asked}.values():
             check_request(one, self.model.info)
+
+    def _check_choices(self, count: int) -> None:
+        if count > self.most_choices:
+            raise InvalidRequestError(
+                f"the request has {count} choices, prompts times n or best_of, but "
+                f"{self.most_choices} is the most that may wait here: send several requests"
+            )
 
     def _check_model(self, name: str) -> None:
         if name != self.model.name:

@@ -27,6 +27,15 @@ def test_names_the_images_that_the_operator_would_choose_by_itself(render: Rende
     assert Settings.from_environment(environment(manifests)) == Settings()
 
 
+def test_a_namespace_is_text_whatever_yaml_would_make_of_it(helm: Callable[..., str]) -> None:
+    watched = ("--set-json", 'watchNamespaces=["123","on"]')
+    rendered = helm("template", "proctor", str(CHART), "--namespace", "2024", *watched)
+    manifests = [found for found in yaml.safe_load_all(rendered) if found]
+    namespaces = {m["metadata"].get("namespace", "2024") for m in manifests}
+    subjects = {s["namespace"] for m in manifests for s in m.get("subjects", ())}
+    assert (namespaces, subjects) == ({"2024", "123", "on"}, {"2024"})
+
+
 def test_registry_tag_and_digest(render: Render) -> None:
     digest = "sha256:" + "0" * 64
     manifests = render(

@@ -24,6 +24,7 @@ from tests.contract.chart.conftest import CHART, HelmError, Render
         ('metrics.podMonitor.create="yes"', "/metrics/podMonitor/create"),
         ("networkPolicy.apiServer.ports=[0]", "/networkPolicy/apiServer/ports/0"),
         ('pod.labels={"a":1}', "/pod/labels/a"),
+        ("serviceAccount.create=false", "name the account in serviceAccount.name"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(render: Render, value: str, named: str) -> None:

@@ -101,6 +101,7 @@ async def test_a_client_that_leaves_stops_the_upstream(
     assert sidecar.progress()["unanswered"] == {
         "unavailable": 0,
         "rejected": 0,
+        "denied": 0,
         "refused": 0,
         "abandoned": 1,  # /v1/slow asks no model
         "adapter": 0,

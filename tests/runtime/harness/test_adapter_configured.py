@@ -73,6 +73,7 @@ def test_an_interceptor_of_ones_own_that_fails_is_counted_apart(
     assert progress["unanswered"] == {
         "unavailable": 0,
         "rejected": 0,
+        "denied": 0,
         "refused": 0,
         "abandoned": 0,
         "adapter": 1,

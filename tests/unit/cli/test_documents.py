@@ -35,6 +35,17 @@ WRONG = {
         ".apiVersion: expected string, got 1",
     ),
     "another version": (RUN.replace("v1alpha1", "v1"), "apiVersion proctor.dev/v1: this version"),
+    "another group": (
+        RUN.replace("proctor.dev", "proctor.io"),
+        "apiVersion proctor.io/v1alpha1: this version knows proctor.dev/v1alpha1",
+    ),
+    "a group without a version": (RUN.replace("/v1alpha1", ""), "apiVersion proctor.dev: this "),
+    "a field as Python has it": (
+        RUN + "  gate: {rule_list: [{task: t, metric: m, min: '0'}]}\n",
+        "spec.gate.rule_list: unknown field",
+    ),
+    "a timestamp that is none": (RUN + "x: !!timestamp q\n", "no attribute"),
+    "very many brackets": ("[" * 3000, "recursion"),
     "a name that is a number": (RUN.replace(": r}", ": 5}"), ".metadata.name: expected string, g"),
     "no name": (RUN.replace("{name: r}", "{}"), "EvaluationRun: metadata.name is required"),
     "a kind that is a list": (

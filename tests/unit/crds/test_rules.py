@@ -238,7 +238,7 @@ def test_experts_for_which_there_are_too_few_ranks_are_refused(split: Spec) -> N
     assert messages(Parallelism, split)
 
 
-@pytest.mark.parametrize("confidence", ["0", "1", "-0.5", "95"])
+@pytest.mark.parametrize("confidence", ["0", "1", "-0.5", "95", "0.9999999999999999"])
 def test_a_confidence_outside_its_range_is_refused(confidence: str) -> None:
     assert messages(Gate, {"rules": [BOUND], "confidence": confidence})
 

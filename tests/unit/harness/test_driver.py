@@ -269,6 +269,7 @@ def test_of_an_adapter_that_was_started_anew_no_harness_is_believed(
         ("abandoned", "TargetUnreachable"),
         ("adapter", "InterceptorFailed"),
         ("rejected", "TargetRefused"),
+        ("denied", "TargetRefused"),
     ],
 )
 def test_a_harness_that_ends_well_over_open_questions_is_not_scored(

@@ -121,6 +121,16 @@ def test_a_refused_question_forbids_a_score_that_does_not_tell_of_it(
         assert "too long" in found.failure.message
 
 
+def test_that_nobody_was_let_in_is_no_wrong_answer_whoever_counts_it() -> None:
+    """bfcl takes each refusal for an answer, and counts it."""
+    evidence = Snapshot(unanswered=Unanswered(denied=9), last_error="HTTP 401: no such key")
+    counted = [ResultRecord(task="t", metric="m", value="0", n=9, errors=9)]
+    found = refused(evidence, RunResult(results=counted))
+    assert found is not None
+    assert (found.failure.reason, found.exit_code) == ("TargetRefused", 64)
+    assert "9 requests away, whatever they ask; last: HTTP 401" in found.failure.message
+
+
 def test_a_budget_of_turns_that_is_spent_forbids_nothing() -> None:
     spent = Snapshot(unanswered=Unanswered(refused=3))
     assert unreachable(spent) is None

@@ -114,6 +114,14 @@ def test_rights_and_wrongs_in_percent_have_wilson_s_interval_too() -> None:
         assert float(getattr(found, name)) == pytest.approx(100 * float(getattr(plain, name)))
 
 
+def test_what_is_never_right_keeps_the_interval_of_one_asking() -> None:
+    """Nothing tells zeros in percent from others."""
+    never = {"value": "0", "stderr": "0.0", "ci_low": "0.0", "ci_high": "7.13"}
+    zeros = items([[0.0, 0.0] for _ in RIGHTS])
+    found = record(merged([result(repeat, **never) for repeat in range(2)], zeros))
+    assert (found.ci_low, found.ci_high) == ("0.0", "7.13")
+
+
 def test_a_pass_at_one_becomes_a_pass_at_more() -> None:
     named = [item.model_copy(update={"metric": "pass@1"}) for item in items()]
     found = merged([result(repeat, metric="pass@1") for repeat in range(4)], named)

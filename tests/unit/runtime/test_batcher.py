@@ -183,6 +183,26 @@ class BrokenEngine(FakeEngine):
         return super().execute(step)
 
 
+def test_a_step_that_takes_long_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    class Looking(FakeEngine):
+        def execute(self, step: Step) -> list[RowResult]:
+            time.sleep(0.02)
+            seen.append(time.monotonic() - batcher.last_token())
+            return super().execute(step)
+
+    batcher = running(Looking())
+    batcher.submit(request(new=3)).result(10)
+    monkeypatch.setattr("proctor_runtime.engine.batcher.LONG_STEP_SECONDS", 0.01)
+    batcher.submit(request(new=2)).result(10)
+    batcher.close()
+    # Before the first nothing has been made; of the last two each takes too long.
+    assert seen[0] == float("inf")
+    assert max(seen[1:3]) < 0.01
+    assert min(seen[3:]) >= 0.02
+
+
 def test_a_failed_batch_fails_its_requests_and_the_next_is_served() -> None:
     engine = BrokenEngine(RuntimeError("bad batch"))
     batcher = running(engine)

@@ -2,9 +2,8 @@
 
 import json
 from dataclasses import dataclass
-from json.decoder import JSONDecodeError
 
-from proctor_runtime.openai.partial_json import WrittenObject
+from proctor_runtime.openai.partial_json import UNREADABLE, WrittenObject
 
 ARGUMENTS = ("arguments", "parameters")
 """Models are trained on either name."""
@@ -54,6 +53,6 @@ def text_of(value: str | None) -> str | None:
     try:
         text = json.loads(value or "null")
         str.encode(text)
-    except (JSONDecodeError, TypeError, UnicodeEncodeError):
+    except (*UNREADABLE, TypeError):
         return None
     return str(text)

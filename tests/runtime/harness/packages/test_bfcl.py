@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse
 
 from tests.runtime.harness.packages.scripted import (
     Model,
@@ -104,6 +105,16 @@ def test_a_failure_where_silence_is_right_is_no_score(python: Path, tmp_path: Pa
         ended = evaluate(python, sidecar, SPEC | {"tasks": ["irrelevance"]})
     assert ended.failure.reason == "Unscored"
     assert "4 requests failed" in ended.failure.message
+
+
+def test_that_nobody_was_let_in_is_no_score(python: Path, tmp_path: Path) -> None:
+    """bfcl takes each refusal for an answer, and counts it as one error of so many samples."""
+    denied = JSONResponse({"error": {"message": "no such key"}}, 401)
+    with model(lambda *_: denied) as upstream, adapter(upstream.url, tmp_path) as sidecar:
+        ended = evaluate(python, sidecar, SPEC | {"tasks": ["simple"]})
+    assert ended.failure.reason == "TargetRefused"
+    assert "whatever they ask; last: " in ended.failure.message
+    assert "no such key" in ended.failure.message
 
 
 def test_a_busy_target_is_asked_again(

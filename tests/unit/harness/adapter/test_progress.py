@@ -98,6 +98,8 @@ def test_a_page_that_a_server_lacks_is_no_refused_question() -> None:
     missing = exchange(method="GET", target="/tokenizer_info", status=404, items=0)
     snapshot = recorded(missing, exchange(status=400, digest="b")).snapshot()
     assert (snapshot.failed, snapshot.unanswered) == (2, Unanswered(rejected=1))
+    denied = recorded(missing, exchange(status=404, digest="b")).snapshot()
+    assert denied.unanswered == Unanswered(denied=1)
     broken = recorded(exchange(method="GET", target="/v1/models", status=500, items=0)).snapshot()
     assert broken.unanswered == Unanswered(unavailable=1)
 
@@ -134,5 +136,6 @@ def test_metrics_count_tokens_only_where_they_were_paid_for() -> None:
 
 
 def test_trouble() -> None:
-    kinds = [trouble(status).value for status in (500, 504, 429, 408, 400, 404, 302, ABANDONED)]
-    assert kinds == ["unavailable"] * 4 + ["rejected"] * 3 + ["abandoned"]
+    statuses = (500, 504, 429, 408, 400, 422, 302, 401, 402, 403, 404, 405, 410, ABANDONED)
+    kinds = ["unavailable"] * 4 + ["rejected"] * 3 + ["denied"] * 6 + ["abandoned"]
+    assert [trouble(status).value for status in statuses] == kinds

@@ -46,3 +46,16 @@ def test_an_object_is_read_as_it_is_written(value: dict[str, object], indent: in
 )
 def test_what_stands_of_it(text: str, read: WrittenObject | None) -> None:
     assert read_object(text) == read
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 3000], ids=["many digits", "a deep hole"])
+def test_what_a_model_repeats_for_ever_is_unfinished(value: str) -> None:
+    found = read_object('{"x": ' + value)
+    assert found is not None
+    assert found.finished("x") is None
+
+
+def test_a_number_may_have_many_digits() -> None:
+    found = read_object('{"x": ' + "1" * 5000 + "}")
+    assert found is not None
+    assert found.finished("x") == "1" * 5000
