@@ -47,12 +47,8 @@ def clustered(task: str, metric: str, groups: Sequence[Sequence[float]]) -> Resu
     n, size = sum(map(len, groups)), len(groups)
     mean = sum(map(sum, groups)) / n
     record = proportion(task, metric, mean, Samples(n))
-    if n == size:
+    if n == size or size < 2:
         return record
-    if size == 1:
-        low, high = wilson(mean, 1)
-        alone = {"stderr": None, "ci_low": f"{low:.6f}", "ci_high": f"{high:.6f}"}
-        return record.model_copy(update=alone)
     spread = sum((sum(group) - mean * len(group)) ** 2 for group in groups)
     error = sqrt(spread * size / (size - 1)) / n
     effective = min(n, mean * (1 - mean) / error**2) if error else size

@@ -47,13 +47,6 @@ def test_independent_answers_are_a_plain_proportion() -> None:
     assert found == proportion("t", "pass_rate", 0.75, Samples(4))
 
 
-def test_one_prompt_asked_often_is_one_sample() -> None:
-    found = clustered("t", "pass_rate", [[1, 0] * 10])
-    low, high = wilson(0.5, 1)
-    assert (found.n, found.stderr) == (20, None)
-    assert (found.ci_low, found.ci_high) == (f"{low:.6f}", f"{high:.6f}")
-
-
 def test_where_nothing_varies_prompts_count() -> None:
     found = clustered("t", "pass_rate", [[1, 1, 1]] * 4)
     assert float(found.ci_low or 0) == pytest.approx(wilson(4, 4)[0], abs=1e-6)
