@@ -132,6 +132,7 @@ def shared(
         before, index = len(upstream.seen), {"SHARD_INDEX": str(shard)}
         with adapter(upstream.url, folder, MODEL_IDENTITY="m", **index) as sidecar:
             ended = evaluate(python, sidecar, spec | {"shards": SHARDS}, **asking, **index)
+            sidecar.stop()  # as the pod's end does: what it had yet to write is written
         assert ended.exit_code == 0, ended.message
         assert whole.total() / SHARDS / 2 < len(upstream.seen) - before < whole.total()
     assert questions(upstream.seen) == whole
