@@ -88,16 +88,21 @@ async def test_usage_comes_last_where_it_is_asked_for(client: httpx.AsyncClient)
     assert last["usage"] == {"prompt_tokens": 3, "completion_tokens": 8, "total_tokens": 11}
 
 
-class HalvingTokenizer(CharacterTokenizer):
-    """``c`` and ``d`` are the two bytes of one character."""
+class PeculiarTokenizer(CharacterTokenizer):
+    """``c`` and ``d`` are the two bytes of one character; a text's first space is dropped."""
 
     def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         said = [token for token in tokens if not (skip_special_tokens and token == EOS)]
-        return bytes({99: 0xC3, 100: 0xA9}.get(token, token) for token in said).decode(
-            errors="replace"
-        )
+        of_bytes = bytes({99: 0xC3, 100: 0xA9}.get(token, token) for token in said)
+        return of_bytes.decode(errors="replace").removeprefix(" ")
 
 
+BEFORE_SPACE = chr(ord(" ") - 1)
+CONTINUED = {
+    "messages": [{"role": "assistant", "content": BEFORE_SPACE}],
+    "continue_final_message": True,
+    "add_generation_prompt": False,
+}
 TOOL = {"type": "function", "function": {"name": "f"}}
 SPECIAL = {"stop": "\x00\x01", "ignore_eos": True}
 
@@ -110,13 +115,23 @@ SPECIAL = {"stop": "\x00\x01", "ignore_eos": True}
         ("/completions", {"prompt": "{", "skip_special_tokens": False, **SPECIAL}, 134),
         ("/chat/completions", {"messages": HELLO, "tools": [TOOL], **SPECIAL}, 195),
         ("/completions", {"prompt": "{", **SPECIAL}, 200),
+        ("/completions", {"prompt": BEFORE_SPACE, "stop": " !"}, 2),
+        ("/chat/completions", CONTINUED | {"stop": " !"}, 2),
     ],
-    ids=["half by half", "with more", "a special token", "tools' special tokens", "left out"],
+    ids=[
+        "half by half",
+        "with more",
+        "a special token",
+        "tools' special tokens",
+        "left out",
+        "first space",
+        "first space of a continued message",
+    ],
 )
 async def test_a_stop_ends_the_model_where_it_ends_the_stream(
     route: str, fields: dict[str, Any], made: int
 ) -> None:
-    engine, tokenizer = FakeEngine(max_sequence_length=512), HalvingTokenizer()
+    engine, tokenizer = FakeEngine(max_sequence_length=512), PeculiarTokenizer()
     batcher = Batcher(engine, decode=tokenizer.decode)
     batcher.start()
     server = letters(engine, batcher, tokenizer=tokenizer, tool_parser=TOOL_PARSERS["hermes"])

@@ -242,7 +242,7 @@ class Batcher:
         if event.stop is not None or len(pending.ids) < request.min_new_tokens:
             return event
         decode = partial(self._decode, skip_special_tokens=request.skip_special_tokens)
-        stop = found_stop(pending.ids, request.stop_texts, decode)
+        stop = found_stop(pending.ids, request.stop_texts, decode, request.stop_context)
         return event if stop is None else replace(event, finish="stop", stop=stop)
 
     def _fail(self, error: Exception) -> None:

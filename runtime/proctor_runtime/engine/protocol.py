@@ -52,6 +52,8 @@ class GenerateRequest:
     """Tokens that end the sequence; the one that did is its last token."""
     stop_texts: tuple[str, ...] = ()
     """Texts that end the sequence; the batcher watches for them, engines know no text."""
+    stop_context: tuple[int, ...] = ()
+    """The end of what the text continues: some decoders drop the space before a first word."""
     skip_special_tokens: bool = True
     """Whether stop texts are looked for in the text without special tokens."""
     top_logprobs: int = 0

@@ -17,17 +17,24 @@ class DecodeEither(Protocol):
         ...
 
 
-def found_stop(tokens: Sequence[int], stops: Sequence[str], decode: Decode) -> str | None:
-    """Return the stop text that the newest token completed, the first to begin; None if none."""
+def found_stop(
+    tokens: Sequence[int], stops: Sequence[str], decode: Decode, context: Sequence[int] = ()
+) -> str | None:
+    """Return the stop text that the newest token completed, the first to begin; None if none.
+
+    `context` are the tokens that the first one follows; they say nothing of the text themselves.
+    """
     if not stops or not tokens:
         return None
     # Every token but a special one has a byte at least, and a character four at most.
-    window = 4 * max(map(len, stops)) + 16
-    text = decode(tokens[-window:])
+    newest = tokens[-(4 * max(map(len, stops)) + 16) :]
+    ahead = context if len(newest) == len(tokens) else ()
+    start = len(decode(ahead)) if ahead else 0
+    text = decode([*ahead, *newest])[start:]
     ends = {stop: text.rindex(stop) + len(stop) for stop in stops if stop in text}
     if not ends:
         return None
     # What stood there before, the sequence was allowed to say; half a character said nothing yet.
-    before = len(decode(tokens[-window:-1]).rstrip(UNFINISHED))
+    before = len(decode([*ahead, *newest[:-1]])[start:].rstrip(UNFINISHED))
     new = [stop for stop, end in ends.items() if end > before]
     return min(new, key=lambda stop: ends[stop] - len(stop), default=None)

@@ -45,7 +45,11 @@ def plan_chat(request: ChatCompletionRequest, model: ServedModel) -> ChatPlan:
         top_logprobs=request.top_logprobs,
     )
     # What marks calls and reasoning is a special token in some vocabularies.
-    texts = text_rules(request, keep_special_tokens=not rules.are_trivial)
+    texts = text_rules(
+        request,
+        context=prompt if request.continue_final_message else (),
+        keep_special_tokens=not rules.are_trivial,
+    )
     asked = engine_requests(request, wanted, request.n, model.tokenizer.eos_ids, texts)
     return ChatPlan(
         request=request,

@@ -94,6 +94,7 @@ def engine_requests(
         min_new_tokens=rules.min_tokens,
         stop_ids=stop_ids_of(request, eos),
         stop_texts=rules.stops,
+        stop_context=rules.context,
         skip_special_tokens=rules.skip_special_tokens,
     )
     return [replace(common, sampling=sampling_of(request, copy)) for copy in range(copies)]

@@ -133,6 +133,22 @@ def test_a_stop_ends_with_the_last_byte_of_its_last_character(text: str, stop: s
     assert found == [None] * len(tokens) + [stop]
 
 
+@pytest.mark.parametrize(
+    ("context", "stop", "found"),
+    [("a", " b", " b"), ("", " b", None), ("a", "a b", None), ("a", "b", "b")],
+    ids=["space", "new text", "astride", "no space"],
+)
+def test_a_stop_may_begin_with_the_space_that_follows_the_prompt(
+    context: str, stop: str, found: str | None
+) -> None:
+    def decode(tokens: Sequence[int]) -> str:
+        return text_of(tokens).removeprefix(" ")  # as SentencePiece's decoders do
+
+    tokens, ahead = list(map(ord, " b")), list(map(ord, context))
+    assert found_stop(tokens[:1], (stop,), decode, ahead) is None
+    assert found_stop(tokens, (stop,), decode, ahead) == found
+
+
 @pytest.mark.parametrize(("skip", "made"), [(True, 9), (False, 3)], ids=["skipped", "kept"])
 def test_a_special_token_is_a_stop_where_the_text_has_it(skip: bool, made: int) -> None:
     batcher = running()
