@@ -1,7 +1,7 @@
 """YAML files as the apiserver would take them: split, defaulted in namespace, and validated."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,17 @@ def load(paths: Iterable[Path]) -> Documents:
 def read(path: Path) -> Iterator[Manifest]:
     """The documents of one file, each with a name and a namespace."""
     for document in yaml.load_all(path.read_text(), Loader):
-        if document is not None:
-            yield identified(without_nulls(as_json(document)))
+        for found in listed(document):
+            yield identified(without_nulls(as_json(found)))
+
+
+def listed(document: Any) -> Sequence[Any]:
+    """The objects of a list, as `kubectl get -o yaml` writes it; of any other document, itself."""
+    if document is None:
+        return ()
+    is_list = isinstance(document, dict) and str(document.get("kind")).endswith("List")
+    items = document.get("items") if is_list else None
+    return items if isinstance(items, list) else (document,)
 
 
 def as_json(document: Any) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from proctor_crds.wire import RunSpec
-from proctor_harness.adapter.probe import Probed, Wanted
+from proctor_harness.adapter.probe import Probed, Wanted, question
 from proctor_harness.adapter.target_page import TargetSeen
 from proctor_harness.harnesses.protocol import PreflightReport
 
@@ -46,7 +46,8 @@ def findings(
         found += _key(seen)
     if asked and probed:
         found += [*_served(run, seen, probed), *_able(asked, probed)]
-    return found
+    # Whoever is let in nowhere has been told so, or which models there are.
+    return found or (list(_let_in(asked, probed)) if asked and probed else [])
 
 
 def _room(run: RunSpec) -> Iterator[str]:
@@ -67,6 +68,21 @@ def _key(seen: TargetSeen) -> Iterator[str]:
         yield (
             f"the target refuses the key (HTTP {seen.status}): correct the Secret that"
             " target.endpoint.apiKeySecretRef names"
+        )
+
+
+def _let_in(asked: Wanted, probed: Probed) -> Iterator[str]:
+    said = f"(HTTP {probed.status}: {probed.words})"
+    if probed.status in (401, 403):
+        yield (
+            f"the target refuses the key, or wants one {said}: correct"
+            " target.endpoint.apiKeySecretRef and the Secret that it names"
+        )
+    elif probed.status == 404:
+        path, _ = question(asked)
+        yield (
+            f"the target has no {path}, or no model {asked.model!r} there {said}: correct"
+            " target.endpoint.url, target.endpoint.model or endpointType"
         )
 
 

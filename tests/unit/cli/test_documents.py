@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from proctor_cli.app import INVALID_INPUT, app
@@ -106,6 +107,13 @@ def test_every_document_is_judged(tmp_path: Path) -> None:
     with pytest.raises(DocumentsInvalidError) as error:
         loaded(tmp_path, f"{wrong}---\n{SECRET}data: {{a: '%'}}\n---\n{wrong}")
     assert len(str(error.value).splitlines()) == 3
+
+
+def test_a_list_is_its_objects(tmp_path: Path) -> None:
+    runs = [yaml.safe_load(RUN.replace("r}", f"{name}}}")) for name in "abc"]
+    several = {"apiVersion": "v1", "kind": "List", "items": runs[:2]}
+    found = loaded(tmp_path, yaml.safe_dump_all([several, runs[2]])).resources
+    assert [run["metadata"]["name"] for run in found] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("annotation", ["2026-01-02", "2026-01-02T03:04:05Z", "'1'"])

@@ -126,6 +126,17 @@ REMEDIES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "apiKeySecretRef"), (403, "apiKeySecretRef"), (404, "has no /v1/chat/completions")],
+)
+def test_who_is_let_in_nowhere_is_told_where_to_look(status: int, words: str) -> None:
+    asked = wanted(CHAT, LISTED, PreflightReport())
+    (found,) = findings(CHAT, LISTED, asked, Probed(status=status, words="no entry"))
+    assert words in found
+    assert f"(HTTP {status}: no entry)" in found
+
+
 @pytest.mark.parametrize(("run", "report", "probed"), CAPABLE.values(), ids=CAPABLE)
 def test_what_is_not_said_for_certain_is_no_finding(
     run: RunSpec, report: PreflightReport, probed: Probed
