@@ -24,6 +24,7 @@ from tests.contract.chart.conftest import CHART, HelmError, Render
         ('metrics.podMonitor.create="yes"', "/metrics/podMonitor/create"),
         ("networkPolicy.apiServer.ports=[0]", "/networkPolicy/apiServer/ports/0"),
         ('pod.labels={"a":1}', "/pod/labels/a"),
+        ('pod.labels={"app.kubernetes.io/name":"mine"}', "app.kubernetes.io/name"),
         ("serviceAccount.create=false", "name the account in serviceAccount.name"),
     ],
 )
