@@ -26,6 +26,7 @@ from proctor_harness.failures import (
     of_judge,
     refused,
     silent,
+    unasked,
     unjudged,
     unreachable,
 )
@@ -99,7 +100,7 @@ def _scored(environment: Environment, harness: Harness) -> RunResult:
     items = [item for repeat in asked for item in repeat.items]
     write_items(environment.artifacts / ITEMS_FILE, items)
     result = merged([repeat.result for repeat in asked], items)
-    if failure := refused(seen, result):
+    if failure := unasked(seen) or refused(seen, result):
         raise failure
     # The operator looks now and then; the last word on progress is what the adapter counted.
     return result.model_copy(update={"requests": seen.done, "flagged": seen.flagged})

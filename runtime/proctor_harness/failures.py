@@ -101,6 +101,13 @@ def forgotten(before: Snapshot, evidence: Snapshot) -> RunError | None:
     return RunError(Reason.TARGET_UNREACHABLE, message)
 
 
+def unasked(evidence: Snapshot) -> RunError | None:
+    """Find that the model was asked nothing: whatever was scored, it was not that."""
+    if evidence.asked:
+        return None
+    return RunError(Reason.UNSCORED, "the harness ended well, and asked the target nothing")
+
+
 def refused(evidence: Snapshot, result: RunResult) -> RunError | None:
     """Find questions that the target refused and of which the scores do not tell.
 

@@ -59,6 +59,8 @@ class Snapshot(Model):
 
     process: str = ""
     """Which process counted: one that is started anew does not know what became of the others'."""
+    asked: int = 0
+    """Requests that asked the model something, answered or not."""
     done: int = 0
     """Items answered."""
     total: int | None = None
@@ -110,6 +112,7 @@ class Progress:
         self._monotonic = monotonic
         self._process = uuid.uuid4().hex
         self.total: int | None = None
+        self._asked = 0
         self._done = 0
         self._cached = 0
         self._failed = 0
@@ -121,6 +124,7 @@ class Progress:
         """Count one exchange."""
         question = (exchange.method, exchange.target, exchange.digest)
         now = self._monotonic()
+        self._asked += exchange.asks
         if exchange.answered:
             self._done += exchange.items
             self._cached += exchange.items if exchange.origin is Origin.CACHE else 0
@@ -145,6 +149,7 @@ class Progress:
         abandoned = [one.seconds for one in still if one.trouble is Trouble.ABANDONED]
         return Snapshot(
             process=self._process,
+            asked=self._asked,
             # A long document of a rolling task takes more requests than the estimate says.
             done=self._done if self.total is None else min(self._done, self.total),
             total=self.total,
@@ -158,13 +163,11 @@ class Progress:
 
 
 def _leaves_open(exchange: Exchange, kind: Trouble) -> bool:
-    """Whether a score may lack its answer; pages that clients look for first carry no item.
+    """Whether a score may lack its answer; pages that clients look for first ask nothing.
 
     Many servers lack those pages, and many clients do not wait for them long.
     """
-    if kind in (Trouble.REJECTED, Trouble.DENIED):
-        return exchange.items > 0
-    return exchange.asks or kind is not Trouble.ABANDONED
+    return exchange.asks or kind not in (Trouble.REJECTED, Trouble.DENIED, Trouble.ABANDONED)
 
 
 def _field(flag: Flag) -> str:

@@ -43,6 +43,9 @@ ENDPOINT: Tree = {
 }
 LEAST: Tree = {"config": {"params": {"extra": {}}}}
 """What a framework that sets no parameter may leave out."""
+DIRECT: Tree = {"interceptors": [{"name": "endpoint", "enabled": False}]}
+"""No adapter of NeMo Evaluator's before ours: it would answer what is asked again from a cache of
+its own, and hide that the framework gave a request up."""
 RAISED = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a template may raise: it computes."""
 MOST_ROUNDS = 8
@@ -95,7 +98,9 @@ def configured(
     """The run configuration: the task's defaults with what was asked over them."""
     kind = _endpoint_type(defaults, run.endpoint_type)
     path = "chat/completions" if run.endpoint_type == "chat" else "completions"
-    target = {"url": f"{workspace_url}/{path}", "model_id": run.model, "type": kind}
+    target: Tree = {"url": f"{workspace_url}/{path}", "model_id": run.model, "type": kind}
+    if not defaults.get("target", {}).get("api_endpoint", {}).get("adapter_config"):
+        target["adapter_config"] = DIRECT
     params = _asked(run)
     if judge_url and "judge" in defaults["config"]["params"].get("extra", {}):
         params["extra"] = merged(

@@ -26,7 +26,7 @@ def records(report: Path) -> list[ResultRecord]:
 def _of(name: str, result: Tree) -> Iterator[ResultRecord]:
     for metric, found in (result.get("metrics") or {}).items():
         for score, content in found["scores"].items():
-            if number(content["value"]):
+            if number(content["value"]) and (content.get("stats") or {}).get("count") != 0:
                 yield _record(name, metric, score, content)
     for part, below in (result.get("groups") or {}).items():
         yield from _of(part, below)

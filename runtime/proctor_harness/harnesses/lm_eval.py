@@ -18,6 +18,8 @@ TOKENIZER_BACKENDS = ("remote", "huggingface", "tiktoken", "none")
 INTEGERS = ("maxLength", "batchSize")
 EXTRAS = ("tokenizer", "tokenizerBackend", "tokenizedRequests", "systemInstruction", *INTEGERS)
 """What `params.extra` may hold."""
+NEVER_CUT = 2**31
+"""Tokens. lm-eval drops the beginning of what is longer than 2048, unless it is told otherwise."""
 
 
 def validate(run: RunSpec) -> list[Problem]:
@@ -134,8 +136,9 @@ def _chat(run: RunSpec, workspace: Workspace) -> dict[str, Any]:
 
 
 def _max_length(run: RunSpec) -> dict[str, int]:
-    given = run.params.extra.get("maxLength", run.context_length)
-    return {} if given is None else {"max_length": int(given)}
+    # Where nobody knows how much the target takes, the target judges: loudly, with a refusal.
+    given = run.params.extra.get("maxLength", run.context_length or NEVER_CUT)
+    return {"max_length": int(given)}
 
 
 def _tokenizer_problems(run: RunSpec) -> list[Problem]:

@@ -81,7 +81,7 @@ class Adapter:
     url: str = "http://127.0.0.1:9/v1"  # discard: nothing answers there
     target: TargetSeen = field(default_factory=lambda: TargetSeen(status=404))
     probed: Probed = field(default_factory=lambda: Probed(status=200))
-    told: list[Snapshot] = field(default_factory=lambda: [Snapshot(process="a", done=4)])
+    told: list[Snapshot] = field(default_factory=lambda: [Snapshot(process="a", asked=4, done=4)])
 
     def next(self) -> Snapshot:
         return self.told.pop(0) if len(self.told) > 1 else self.told[0]
@@ -276,10 +276,18 @@ def test_a_harness_that_ends_well_over_open_questions_is_not_scored(
     environment: Environment, sidecar: Adapter, kind: str, reason: str
 ) -> None:
     left = {"last_error": "why", "longest_abandoned_seconds": 0.5}
-    sidecar.told = [Snapshot(), Snapshot(unanswered=Unanswered(**{kind: 1}), **left)]
+    sidecar.told = [Snapshot(), Snapshot(asked=9, unanswered=Unanswered(**{kind: 1}), **left)]
     found = failure(environment, Scripted("pass", results=[SCORE]))
     assert found[0] == reason
     assert ("after 0.5 s" if kind == "abandoned" else "why") in found[1]
+
+
+def test_a_harness_that_asked_nothing_has_evaluated_nothing(
+    environment: Environment, sidecar: Adapter
+) -> None:
+    sidecar.told = [Snapshot(process="a")]
+    found = failure(environment, Scripted("pass", results=[SCORE]))
+    assert found == ("Unscored", "the harness ended well, and asked the target nothing")
 
 
 JUDGE_FAILS = {
@@ -318,7 +326,7 @@ def test_what_the_judge_left_open_is_not_scored(
 def test_what_may_be_misjudged_is_told_with_the_scores(
     environment: Environment, sidecar: Adapter
 ) -> None:
-    sidecar.told = [Snapshot(), Snapshot(done=9, flagged=Flagged(truncated=2))]
+    sidecar.told = [Snapshot(), Snapshot(asked=9, done=9, flagged=Flagged(truncated=2))]
     result = driver.evaluate(environment, Scripted("pass", results=[SCORE]))
     assert (result.requests, result.flagged) == (9, Flagged(truncated=2))
 

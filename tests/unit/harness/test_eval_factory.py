@@ -89,6 +89,16 @@ def test_completions_with_log_probs_are_completions() -> None:
     assert str(problem) == "endpointType='completions': the task needs chat"
 
 
+def test_the_framework_asks_our_adapter_without_another_between() -> None:
+    [interceptor] = configured(asked())["target"]["api_endpoint"]["adapter_config"]["interceptors"]
+    assert interceptor == {"name": "endpoint", "enabled": False}
+    own = {"api_endpoint": {"adapter_config": {"interceptors": [{"name": "reasoning"}]}}}
+    whole = eval_factory.configured(TASKS["easy"] | {"target": own}, asked(), URL, None, Path("/o"))
+    assert (
+        whole["target"]["api_endpoint"]["adapter_config"] == own["api_endpoint"]["adapter_config"]
+    )
+
+
 def test_a_judge_goes_where_the_framework_has_a_place_for_it() -> None:
     run = asked(extra={"judge.model_id": "other"}).model_copy(update={"judge_model": "guard"})
     extra = configured(run, judge="http://judge/v1")["config"]["params"]["extra"]

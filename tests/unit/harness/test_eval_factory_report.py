@@ -26,3 +26,9 @@ def test_what_is_not_a_number_costs_no_other_score(tmp_path: Path, nothing: str)
     [found] = records(path)
     assert (found.task, found.metric, found.filter) == ("easy", "accuracy", "micro")
     assert (found.value, found.stderr, found.n) == ("0.7", None, 1)
+
+
+def test_a_score_of_no_samples_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "results.yml"
+    path.write_text((REPORT % ("0.1", "0.5")).replace("count: 1", "count: 0"))
+    assert [record.filter for record in records(path)] == ["macro"]

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,17 @@ def test_a_value_may_begin_with_a_dash() -> None:
     run = spec(extra={"systemInstruction": "--be brief"})
     workspace = Workspace("http://x/v1", Path("/o"), None)
     assert "--system_instruction=--be brief" in lm_eval.commands(run, workspace)[0]
+
+
+@pytest.mark.parametrize(
+    ("known", "extra", "passed"),
+    [(None, {}, lm_eval.NEVER_CUT), (512, {}, 512), (512, {"maxLength": "64"}, 64)],
+    ids=["unknown", "the target's", "asked for"],
+)
+@pytest.mark.parametrize("endpoint", ["completions", "chat"])
+def test_no_prompt_is_cut_to_a_length_that_nobody_named(
+    known: int | None, extra: dict[str, str], passed: int, endpoint: str
+) -> None:
+    run = spec(extra=extra).model_copy(update={"context_length": known, "endpoint_type": endpoint})
+    [argv] = lm_eval.commands(run, Workspace("http://x/v1", Path("/o"), None))
+    assert json.loads(argv[argv.index("--model_args") + 1])["max_length"] == passed

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from proctor_crds.results import Flagged
 from proctor_harness.adapter.flags import Flag
 from proctor_harness.adapter.messages import Origin
@@ -102,6 +104,13 @@ def test_a_page_that_a_server_lacks_is_no_refused_question() -> None:
     assert denied.unanswered == Unanswered(denied=1)
     broken = recorded(exchange(method="GET", target="/v1/models", status=500, items=0)).snapshot()
     assert broken.unanswered == Unanswered(unavailable=1)
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/responses", "/v1/chat/completions"])
+@pytest.mark.parametrize(("status", "kind"), [(400, "rejected"), (401, "denied")])
+def test_whatever_asks_the_model_is_a_question(path: str, status: int, kind: str) -> None:
+    snapshot = recorded(exchange(target=path, status=status, items=0)).snapshot()
+    assert (snapshot.asked, snapshot.unanswered) == (1, Unanswered(**{kind: 1}))
 
 
 def test_a_page_that_the_harness_did_not_wait_for_is_no_question() -> None:
