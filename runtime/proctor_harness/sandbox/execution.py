@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -17,6 +18,9 @@ from proctor_harness.sandbox.kernel import architecture
 LONGEST_SECONDS = 30.0
 START_SECONDS = 20.0
 """For the interpreter, on a machine that has much else to do."""
+STARVED_SECONDS = 60.0
+"""That a program is waited for beyond its time while others have the processor."""
+LOOKING_SECONDS = 0.05
 VERDICT_BYTES = 4096
 PROBE = """
 import os, socket
@@ -28,6 +32,8 @@ for attempt in (socket.socket, os.fork):
     raise SystemError(attempt)
 """
 ROOT = Path(__file__).parents[2]
+WANTING = ("R", "D")
+"""States of a process that would go on: it has the processor, or waits for it or for a disk."""
 PASSED = "passed"
 TIMED_OUT = "timed out"
 
@@ -101,21 +107,42 @@ def _start(folder: str, verdict: int, seconds: int) -> "subprocess.Popen[bytes]"
 
 
 def _wait(process: "subprocess.Popen[bytes]", program: str, verdict: int, seconds: float) -> bool:
-    """Whether it ended by itself; the program's time begins when it does."""
+    """Whether it ended by itself; the program's time begins when it does.
+
+    Raises ExecutionError where the machine gives it no time.
+    """
     try:
         with contextlib.suppress(BrokenPipeError):  # it is dead, which is seen below
             _hand_over(process, program)
         if not select.select([verdict], [], [], START_SECONDS)[0]:
             return False
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return False
+        return _ends(process, seconds)
     finally:
         # Its group too, although it cannot have started anything.
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    return True
+
+
+def _ends(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    """Whether it ends in its time, of which what others take of the processor is no part."""
+    began, used = time.monotonic(), scheduled(process.pid)[1]
+    while True:
+        passed = time.monotonic() - began
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(seconds - passed, LOOKING_SECONDS))
+        state, now = scheduled(process.pid) if process.poll() is None else ("Z", used)
+        if state not in WANTING or now - used >= seconds:
+            return process.poll() is not None
+        if passed > seconds + STARVED_SECONDS:
+            words = f"the machine gave a program {now - used:.2g} s of its {seconds:g} s"
+            raise ExecutionError(f"{words} in {passed:.0f} s: it is too busy")
+
+
+def scheduled(pid: int) -> tuple[str, float]:
+    """A process's state, and the seconds of a processor that it has had (proc_pid_stat(5))."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return stat[0], (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _hand_over(process: "subprocess.Popen[bytes]", program: str) -> None:

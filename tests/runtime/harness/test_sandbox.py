@@ -241,6 +241,33 @@ def test_no_program_has_more_than_thirty_seconds(monkeypatch: pytest.MonkeyPatch
     assert 2.5 < time.monotonic() - began < 25
 
 
+@pytest.fixture
+def crowded() -> Iterator[None]:
+    """Each processor has two others to serve, which come first."""
+    argv = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(argv) for _ in range(2 * (os.cpu_count() or 1))]
+    yield
+    for other in others:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize(
+    ("patience", "words"), [(60, "passed"), (0.1, "it is too busy")], ids=["busy", "too busy"]
+)
+def test_the_time_that_others_take_is_not_the_programs(patience: float, words: str) -> None:
+    program = "import time\nwhile time.process_time() < 0.8: pass"
+    text = (
+        "import os; os.nice(5); from proctor_harness.sandbox import execution\n"
+        f"execution.STARVED_SECONDS = {patience}\n"
+        f"print(execution.run({program!r}, 1).result)"
+    )
+    argv = [sys.executable, "-c", text]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert words in ended.stdout + ended.stderr
+
+
 def test_no_program_outlives_what_keeps_its_time() -> None:
     text = "from proctor_harness.sandbox import execution\n"
     text += "execution.run('import time; time.sleep(1000)', 30)"
