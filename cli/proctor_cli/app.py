@@ -49,8 +49,8 @@ def run_command(
 ) -> None:
     """Serve and evaluate on this machine: pods run as processes on 127.0.0.1.
 
-    Ends when every EvaluationRun has ended, with 0 where all succeeded and no gate failed, else 1;
-    with 64 at once where a file is wrong or would be waited for without end.
+    Ends when every EvaluationRun has ended, with 0 where all succeeded and their gates are passed,
+    else 1; with 64 at once where a file is wrong or would be waited for without end.
     """
     documents, volumes = loaded(files), claims(volume or [])
     if waits := list(endless(documents)):

@@ -90,14 +90,17 @@ def ended(manifest: Manifest) -> bool:
 
 
 def passed(manifest: Manifest) -> bool:
-    """Whether an EvaluationRun succeeded and its gate, if any, did not fail."""
+    """Whether an EvaluationRun succeeded and its gate, if any, is passed for certain."""
     if manifest["kind"] != "EvaluationRun":
         return True
     succeeded = condition(manifest, ConditionType.SUCCEEDED)
     gate = condition(manifest, ConditionType.GATE_PASSED)
-    return bool(succeeded and succeeded["status"] == "True") and not (
-        gate and gate["status"] == "False"
-    )
+    return is_true(succeeded) and (gate is None or is_true(gate))
+
+
+def is_true(found: Manifest | None) -> bool:
+    """Whether the condition is there, and True."""
+    return found is not None and found["status"] == "True"
 
 
 def condition(manifest: Manifest, kind: ConditionType) -> Manifest | None:

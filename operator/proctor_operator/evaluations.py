@@ -34,6 +34,12 @@ from proctor_operator.pods import (
 from proctor_operator.status import timestamp
 
 
+GONE = (
+    "The Job completed, but its pods were deleted before their scores were read: change"
+    " spec.retry.limit to evaluate it again, which asks nothing that lies in spec.artifacts"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluated:
     """An evaluation as the status stores it (`EvaluationStatus`)."""
@@ -144,7 +150,7 @@ def scored(pods: Sequence[Manifest]) -> Manifest:
     """The scores of the pod that succeeded, or why there are none."""
     result = next(filter(None, map(result_of, newest_first(pods))), None)
     if result is None:
-        return unscored("The Job completed, but none of its pods left a result")
+        return unscored(GONE if not pods else "The Job completed, but no pod of it left a result")
     if not result.results:
         return unscored("The harness evaluated no sample")
     kept = result.results[:RECORDS]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from proctor_cli.app import INVALID_INPUT, app
@@ -38,6 +39,17 @@ async def test_a_run_that_would_delete_itself_is_shown_as_it_ended(world: World)
     [ended] = await run_documents(Documents([failing]), world.cluster, lambda _: None)
     assert ended["status"]["evaluations"][0]["failure"]["reason"] == "UnknownTask"
     assert not passed(ended)
+
+
+@pytest.mark.parametrize(
+    ("gate", "good"), [(None, True), ("True", True), ("False", False), ("Unknown", False)]
+)
+def test_a_gate_that_judged_nothing_is_not_passed(gate: str | None, good: bool) -> None:
+    conditions = [{"type": "Succeeded", "status": "True"}]
+    conditions += [{"type": "GatePassed", "status": gate}] if gate else []
+    status = {"observedGeneration": 1, "conditions": conditions}
+    ended = {"kind": "EvaluationRun", "metadata": {"generation": 1}, "status": status}
+    assert passed(ended) is good
 
 
 def test_what_the_cluster_refuses_ends_the_command(tmp_path: Path) -> None:

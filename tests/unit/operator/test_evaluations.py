@@ -131,6 +131,11 @@ def test_a_complete_job_without_a_result_is_not_scored(pods: list[Manifest]) -> 
     assert found["completionTime"] == STAMP
 
 
+def test_who_deleted_the_pods_too_early_is_told_how_to_get_the_scores() -> None:
+    found = judged(make_job(complete=True))["failure"]
+    assert (found["reason"], "change spec.retry.limit" in found["message"]) == ("Unscored", True)
+
+
 def test_a_result_without_a_score_is_not_scored() -> None:
     found = judged(make_job(complete=True), said(RunResult(results=[])))
     assert found["failure"] == {"reason": "Unscored", "message": "The harness evaluated no sample"}
