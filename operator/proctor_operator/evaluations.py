@@ -33,7 +33,6 @@ from proctor_operator.pods import (
 )
 from proctor_operator.status import timestamp
 
-
 GONE = (
     "The Job completed, but its pods were deleted before their scores were read: change"
     " spec.retry.limit to evaluate it again, which asks nothing that lies in spec.artifacts"
