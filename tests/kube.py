@@ -17,6 +17,8 @@ import yaml
 
 Manifest = dict[str, Any]
 PATIENCE_SECONDS = 60
+LONG_SECONDS = 900
+"""For what a node takes minutes to do: many times what it takes when nothing else runs."""
 
 
 class RefusedError(Exception):
@@ -78,20 +80,21 @@ class Kubectl:
         status: str,
         reason: str,
         seconds: float = PATIENCE_SECONDS,
+        words: str = "",
     ) -> str:
-        """Wait until the condition reads so; returns its message."""
+        """Wait until the condition reads so, with such words in its message; returns that."""
 
         def so() -> str | None:
             found = self.condition(kind, name, type_)
             same = (found.get("status"), found.get("reason")) == (status, reason)
-            return found["message"] if same else None
+            return found["message"] if same and words in found["message"] else None
 
         try:
             return str(eventually(so, seconds))
         except AssertionError:
             seen = self.condition(kind, name, type_)
             raise AssertionError(
-                f"{kind}/{name} {type_}: wanted {status} {reason}: {seen}"
+                f"{kind}/{name} {type_}: wanted {status} {reason} {words}: {seen}"
             ) from None
 
 

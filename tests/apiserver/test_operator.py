@@ -233,9 +233,6 @@ def test_a_restart_writes_nothing(kubectl: Kubectl, operator: OperatorProcess) -
 
 def test_transitions_are_events(kubectl: Kubectl, operator: OperatorProcess) -> None:
     kubectl.apply(run())
-    described = eventually(
-        lambda: "DeploymentNotFound" in kubectl("describe", ER, "arithmetic") or None
-    )
-    assert described
-    events = kubectl("get", "events", "--field-selector", "involvedObject.kind=EvaluationRun")
-    assert "DeploymentNotFound" in events
+    told = ("get", "events", "--field-selector", "involvedObject.kind=EvaluationRun")
+    eventually(lambda: "DeploymentNotFound" in kubectl(*told))
+    assert "DeploymentNotFound" in kubectl("describe", ER, "arithmetic")

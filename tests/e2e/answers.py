@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kube import Kubectl, Manifest, eventually
+from tests.kube import LONG_SECONDS, Kubectl, Manifest, eventually
 
 CLAIM = "answers"
 
@@ -24,10 +24,10 @@ class Answers:
         asked = (line for line in lines if line["status"] == 200 and not line.get("cached"))
         return sum(line["items"] for line in asked)
 
-    def grow(self, run: str, questions: int = 50, seconds: float = 180) -> None:
+    def grow(self, run: str, questions: int = 50) -> None:
         """Wait until so many more questions were answered, and some are left."""
         enough = self.paid(run) + questions
-        eventually(lambda: self.paid(run) >= enough, seconds)
+        eventually(lambda: self.paid(run) >= enough, LONG_SECONDS)
 
 
 def whole(log: Path) -> Iterator[Any]:

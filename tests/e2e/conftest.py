@@ -14,10 +14,8 @@ from demo import cluster as demo
 from tests.e2e.answers import Answers, provide
 from tests.e2e.volume import stage
 from tests.examples import deployment
-from tests.kube import Kubectl
+from tests.kube import LONG_SECONDS, Kubectl
 from tests.provider import binary
-
-SERVING_SECONDS = 180
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +48,7 @@ def served(kubectl: Kubectl) -> Kubectl:
     """kubectl where the example's deployment is Ready."""
     kubectl.apply(deployment())
     kubectl.wait_condition(
-        "modeldeployment", "arithmetic", "Ready", "True", "AllReplicasReady", SERVING_SECONDS
+        "modeldeployment", "arithmetic", "Ready", "True", "AllReplicasReady", LONG_SECONDS
     )
     return kubectl
 

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from tests.kube import Kubectl, Manifest
+from tests.kube import LONG_SECONDS, Kubectl, Manifest, eventually
 
 RUN_LABEL = "proctor.dev/run"
 SLOT = "proctor.test/slot"
@@ -36,9 +37,26 @@ def drain(kubectl: Kubectl, run: str) -> None:
     name = node(kubectl)
     try:
         only = f"--pod-selector={RUN_LABEL}={run}"
-        kubectl("drain", name, only, "--delete-emptydir-data", "--timeout=90s")
+        kubectl("drain", name, only, "--delete-emptydir-data", "--timeout=280s")
     finally:
         kubectl("uncordon", name)
+
+
+def disrupted(kubectl: Kubectl, run: str, cause: str, pods: int = 1) -> None:
+    """Wait until the run has told of so many pods that they were taken away by `cause`.
+
+    By its events, which stay: the condition says so only until the Job makes its next pod.
+    """
+    told = partial(told_of, kubectl, run, cause)
+    eventually(lambda: len(told()) >= pods, LONG_SECONDS)
+
+
+def told_of(kubectl: Kubectl, run: str, cause: str) -> set[str]:
+    """What the run's events say of pods that `cause` took away; each names its pod."""
+    selector = f"involvedObject.kind=EvaluationRun,involvedObject.name={run},reason=Disrupted"
+    found = kubectl("get", "events", "--field-selector", selector, "-o", "json")
+    messages = {each["message"] for each in json.loads(found)["items"]}
+    return {m for m in messages if m.startswith("Running=False: pod ") and cause in m}
 
 
 @contextmanager
@@ -74,7 +92,7 @@ def preempted(kubectl: Kubectl) -> Iterator[None]:
         urgent_pod(),
     )
     try:
-        kubectl("wait", "--for=condition=Ready", "pod/urgent", "--timeout=90s")
+        kubectl("wait", "--for=condition=Ready", "pod/urgent", "--timeout=280s")
         yield
     finally:
         kubectl("delete", "pod/urgent", f"priorityclass/{URGENT}", "--grace-period=1")

@@ -4,8 +4,9 @@ import base64
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def installed(kubectl: Kubectl) -> Iterator[None]:
     system = Kubectl(kubectl.binary, kubectl.kubeconfig, SYSTEM)
     try:
         system("apply", "--server-side", "-f", "-", stdin=listed(objects))
-        system("rollout", "status", "deployment/kueue-controller-manager", "--timeout=180s")
+        system("rollout", "status", "deployment/kueue-controller-manager", "--timeout=280s")
         yield
     finally:
         remove(kubectl, system, objects)
@@ -143,7 +144,7 @@ def controller(deployment: Manifest, image: str) -> Manifest:
     return deployment
 
 
-QUICK = {"initialDelaySeconds": 0, "periodSeconds": 1}
+QUICK = {"initialDelaySeconds": 0, "periodSeconds": 1, "timeoutSeconds": 10}
 
 
 def queue(kubectl: Kubectl, cpu: str) -> None:
@@ -170,13 +171,13 @@ def queue(kubectl: Kubectl, cpu: str) -> None:
             "spec": {"clusterQueue": "team"},
         },
     ]
-    eventually(lambda: accepted(kubectl, objects))
+    eventually(partial(accepted, partial(kubectl.apply, *objects)))
 
 
-def accepted(kubectl: Kubectl, objects: list[Manifest]) -> bool:
-    """Whether the cluster took them; the way to a webhook is laid a moment after it is ready."""
+def accepted(change: Callable[[], object]) -> bool:
+    """Whether the cluster took it; the way to a webhook is laid a moment after it is ready."""
     try:
-        kubectl.apply(*objects)
+        change()
     except RefusedError as error:
         if "failed to call webhook" not in str(error):
             raise
@@ -192,4 +193,5 @@ def quota(resource: str, amount: str) -> Manifest:
 def stop(kubectl: Kubectl, policy: str) -> None:
     """`None` admits, `Hold` admits nothing more, `HoldAndDrain` also stops what runs."""
     patch = {"spec": {"stopPolicy": policy}}
-    kubectl("patch", "clusterqueue", "team", "--type=merge", "-p", json.dumps(patch))
+    command = ("patch", "clusterqueue", "team", "--type=merge", "-p", json.dumps(patch))
+    eventually(partial(accepted, partial(kubectl, *command)))

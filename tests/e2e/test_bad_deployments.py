@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.examples import deployment
-from tests.kube import Kubectl
+from tests.kube import LONG_SECONDS, Kubectl
 
 pytestmark = pytest.mark.e2e
 MD = "modeldeployment"
@@ -48,14 +48,16 @@ def broken(kubectl: Kubectl) -> Iterator[Kubectl]:
     ],
 )
 def test_it_says_why(broken: Kubectl, name: str, reason: str, words: str) -> None:
-    assert words in broken.wait_condition(MD, name, "Ready", "False", reason, 180)
+    assert words in broken.wait_condition(MD, name, "Ready", "False", reason, LONG_SECONDS)
 
 
 def test_a_missing_image_is_seen_as_the_kubelet_says_it(broken: Kubectl) -> None:
-    words = broken.wait_condition(MD, "image", "Ready", "False", "ImagePullFailed", 60)
+    failed = ("Ready", "False", "ImagePullFailed")
+    words = broken.wait_condition(MD, "image", *failed, LONG_SECONDS)
     assert words.startswith(("ErrImagePull", "ImagePullBackOff"))
 
 
 def test_a_corrected_path_serves(broken: Kubectl) -> None:
     broken.apply(deployment("missing"))
-    broken.wait_condition(MD, "missing", "Ready", "True", "AllReplicasReady", 180)
+    ready = ("Ready", "True", "AllReplicasReady")
+    broken.wait_condition(MD, "missing", *ready, LONG_SECONDS)

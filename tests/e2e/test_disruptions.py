@@ -5,7 +5,7 @@ import pytest
 from demo import cluster as demo
 from tests.e2e.processes import container_processes, kill
 from tests.examples import deployment, run
-from tests.kube import Kubectl, Manifest, eventually
+from tests.kube import LONG_SECONDS, Kubectl, Manifest, eventually
 from tests.provider import binary
 from tests.reference import assert_scores_are_the_reference
 
@@ -29,7 +29,7 @@ def half_way(kubectl: Kubectl, name: str) -> None:
         done, _, total = status.get("progress", "0/?").partition("/")
         return int(done) > 0 and done != total
 
-    eventually(so, 120)
+    eventually(so, LONG_SECONDS)
 
 
 def jobs_and_pods(kubectl: Kubectl, name: str) -> list[Manifest]:
@@ -42,18 +42,19 @@ def test_deleting_a_run_leaves_nothing(served: Kubectl) -> None:
     served.apply(slow_run("deleted"))
     half_way(served, "deleted")
     served("delete", ER, "deleted")
-    eventually(lambda: not jobs_and_pods(served, "deleted"), 60)
+    eventually(lambda: not jobs_and_pods(served, "deleted"), LONG_SECONDS)
 
 
 def test_a_run_outlives_the_deletion_of_its_deployment(served: Kubectl) -> None:
     served.apply(deployment("passing"), slow_run("orphan", "passing"))
     half_way_after_loading(served)
     served("delete", MD, "passing")
-    served.wait_condition(ER, "orphan", "TargetReady", "False", "DeploymentNotFound", 30)
-    eventually(lambda: not jobs_and_pods(served, "orphan"), 60)
+    missing = ("TargetReady", "False", "DeploymentNotFound")
+    served.wait_condition(ER, "orphan", *missing, LONG_SECONDS)
+    eventually(lambda: not jobs_and_pods(served, "orphan"), LONG_SECONDS)
     assert served.condition(ER, "orphan", "Succeeded")["status"] == "Unknown"
     served.apply(deployment("passing"))
-    served.wait_condition(ER, "orphan", "Succeeded", "True", "AllScored", 300)
+    served.wait_condition(ER, "orphan", "Succeeded", "True", "AllScored", LONG_SECONDS)
     found = served.get(ER, "orphan")
     assert found
     assert_scores_are_the_reference(found)
@@ -62,7 +63,8 @@ def test_a_run_outlives_the_deletion_of_its_deployment(served: Kubectl) -> None:
 
 def half_way_after_loading(kubectl: Kubectl) -> None:
     """The same for a run whose deployment starts with it."""
-    kubectl.wait_condition(MD, "passing", "Ready", "True", "AllReplicasReady", 180)
+    ready = ("Ready", "True", "AllReplicasReady")
+    kubectl.wait_condition(MD, "passing", *ready, LONG_SECONDS)
     half_way(kubectl, "orphan")
 
 
@@ -72,11 +74,11 @@ def test_a_killed_operator_ends_at_the_same_place(served: Kubectl) -> None:
     served.apply(slow_run("survivor"))
     half_way(served, "survivor")
     (before,) = served.list("jobs", "proctor.dev/run=survivor")
-    pods = system.list("pods", OPERATOR)
+    pods, earlier = system.list("pods", OPERATOR), restarts(system)
     for pod in pods:
         kill(container_processes(pod, "proctor_operator"))
-    eventually(lambda: restarts(system) == len(pods), 90)
-    served.wait_condition(ER, "survivor", "Succeeded", "True", "AllScored", 240)
+    eventually(lambda: restarts(system) == earlier + len(pods), LONG_SECONDS)
+    served.wait_condition(ER, "survivor", "Succeeded", "True", "AllScored", LONG_SECONDS)
     found = served.get(ER, "survivor")
     assert found
     assert_scores_are_the_reference(found)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.answers import CLAIM, Answers
-from tests.e2e.disruptions import SLOT, drain, evict, one_slot, preempted
+from tests.e2e.disruptions import SLOT, disrupted, drain, evict, one_slot, preempted
 from tests.examples import run
-from tests.kube import Kubectl, Manifest
+from tests.kube import LONG_SECONDS, Kubectl, Manifest
 from tests.reference import assert_scores_are_the_reference
 
 pytestmark = pytest.mark.e2e
@@ -28,11 +28,17 @@ def kept_run(name: str, resources: Manifest, **spec: Any) -> Manifest:
 
 def scored(kubectl: Kubectl, name: str) -> Manifest:
     """The run, once it has the scores of one that nobody interrupts."""
-    kubectl.wait_condition(ER, name, "Succeeded", "True", "AllScored", 240)
+    kubectl.wait_condition(ER, name, "Succeeded", "True", "AllScored", LONG_SECONDS)
     found = kubectl.get(ER, name)
     assert found
     assert_scores_are_the_reference(found)
     return found
+
+
+def goes_on(kubectl: Kubectl, answers: Answers, name: str) -> None:
+    """Wait until the run was answered more, and says that it runs: what comes next is news."""
+    answers.grow(name)
+    kubectl.wait_condition(ER, name, "Running", "True", "JobsRunning", LONG_SECONDS)
 
 
 def test_evicted_drained_preempted_and_suspended_it_ends_at_the_same_scores(
@@ -44,20 +50,19 @@ def test_evicted_drained_preempted_and_suspended_it_ends_at_the_same_scores(
     wanted = kept_run(name, resources, retry={"limit": 0})
     with one_slot(served):
         served.apply(wanted)
-        answers.grow(name)
+        goes_on(served, answers, name)
         evict(served, name)
-        words = served.wait_condition(ER, name, "Running", "False", "Disrupted")
-        assert "EvictionByEvictionAPI" in words
-        answers.grow(name)
+        disrupted(served, name, "EvictionByEvictionAPI")
+        goes_on(served, answers, name)
         drain(served, name)
-        served.wait_condition(ER, name, "Running", "False", "Disrupted")
-        answers.grow(name)
+        disrupted(served, name, "EvictionByEvictionAPI", pods=2)
+        goes_on(served, answers, name)
         with preempted(served):
-            words = served.wait_condition(ER, name, "Running", "False", "Disrupted")
-            assert "PreemptionByScheduler" in words
-            words = served.wait_condition(ER, name, "Running", "False", "Unschedulable", 120)
+            disrupted(served, name, "PreemptionByScheduler")
+            held = ("Running", "False", "Unschedulable")
+            words = served.wait_condition(ER, name, *held, LONG_SECONDS)
             assert f"Insufficient {SLOT}" in words
-        answers.grow(name)
+        goes_on(served, answers, name)
         served.apply({**wanted, "spec": {**wanted["spec"], "suspend": True}})
         served.wait_condition(ER, name, "Running", "False", "Suspended")
         served.apply(wanted)
@@ -72,7 +77,7 @@ def test_killed_for_memory_it_says_so_and_a_higher_limit_finishes_it(
     spec: Manifest = {"retry": {"limit": attempts - 1}}
     small = kept_run(name, memory("768Mi"), **spec)
     served.apply(hungry(small))
-    words = served.wait_condition(ER, name, "Succeeded", "False", "OutOfMemory", 240)
+    words = served.wait_condition(ER, name, "Succeeded", "False", "OutOfMemory", LONG_SECONDS)
     assert "resources.limits.memory" in words
     (job,) = served.list("jobs", f"proctor.dev/run={name}")
     assert job["status"]["failed"] == attempts

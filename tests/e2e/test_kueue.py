@@ -8,7 +8,7 @@ from tests.e2e import kueue
 from tests.e2e.answers import CLAIM, Answers
 from tests.e2e.disruptions import pods_of
 from tests.examples import run
-from tests.kube import Kubectl, Manifest, eventually
+from tests.kube import LONG_SECONDS, Kubectl, Manifest, eventually
 from tests.reference import assert_scores_are_the_reference
 
 pytestmark = pytest.mark.e2e
@@ -39,8 +39,8 @@ def queued_run(name: str, shards: int = 1) -> Manifest:
 def stopped(kubectl: Kubectl, name: str) -> None:
     """Have Kueue stop all that runs, and wait until the run has no pod."""
     kueue.stop(kubectl, "HoldAndDrain")
-    kubectl.wait_condition(ER, name, "Running", "False", "WaitingForQuota")
-    eventually(lambda: not pods_of(kubectl, name), 60)
+    kubectl.wait_condition(ER, name, "Running", "False", "WaitingForQuota", LONG_SECONDS)
+    eventually(lambda: not pods_of(kubectl, name), LONG_SECONDS)
 
 
 def job_of(kubectl: Kubectl, name: str) -> Manifest:
@@ -51,7 +51,7 @@ def job_of(kubectl: Kubectl, name: str) -> Manifest:
 
 def scored(kubectl: Kubectl, name: str) -> None:
     """Wait for the scores of a run that nobody stops."""
-    kubectl.wait_condition(ER, name, "Succeeded", "True", "AllScored", 240)
+    kubectl.wait_condition(ER, name, "Succeeded", "True", "AllScored", LONG_SECONDS)
     found = kubectl.get(ER, name)
     assert found
     assert_scores_are_the_reference(found)
@@ -75,7 +75,7 @@ def test_it_waits_is_admitted_is_stopped_and_ends_at_the_same_scores(
     wanted = queued_run(name)
     queued.apply({**wanted, "spec": {**wanted["spec"], "suspend": True}})
     queued.wait_condition(ER, name, "Running", "False", "Suspended")
-    eventually(lambda: not queued.list("workloads"), 60)
+    eventually(lambda: not queued.list("workloads"), LONG_SECONDS)
     assert job_is_gone(queued, name)
     queued.apply(wanted)
     scored(queued, name)
@@ -90,8 +90,9 @@ def job_is_gone(kubectl: Kubectl, name: str) -> bool:
 
 def test_shards_are_admitted_and_stopped_together(queued: Kubectl, answers: Answers) -> None:
     name = "sharded"
+    kueue.stop(queued, "None")
     queued.apply(queued_run(name, shards=2))
-    eventually(lambda: len(pods_of(queued, name)) == 2, 60)
+    eventually(lambda: len(pods_of(queued, name)) == 2, LONG_SECONDS)
     answers.grow(name)
     stopped(queued, name)
     kueue.stop(queued, "None")

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tests.examples import deployment, run
-from tests.kube import Kubectl
+from tests.kube import LONG_SECONDS, Kubectl
 from tests.reference import assert_scores_are_the_reference
 
 pytestmark = pytest.mark.e2e
@@ -18,7 +18,7 @@ def scored(kubectl: Kubectl) -> Kubectl:
     words = kubectl.wait_condition(ER, "main", "TargetReady", "False", "DeploymentNotFound")
     assert "starts when it appears" in words
     kubectl.apply(deployment("main"))
-    kubectl("wait", "--for=condition=Succeeded", f"{ER}/main", "--timeout=280s")
+    kubectl.wait_condition(ER, "main", "Succeeded", "True", "AllScored", LONG_SECONDS)
     return kubectl
 
 
@@ -67,7 +67,7 @@ def test_two_runs_share_a_deployment(scored: Kubectl) -> None:
     scored.apply(*(run(n, target=target, evaluations=few, gate=None) for n in ("one", "two")))
     scores = []
     for name in ("one", "two"):
-        scored.wait_condition(ER, name, "Succeeded", "True", "AllScored", 180)
+        scored.wait_condition(ER, name, "Succeeded", "True", "AllScored", LONG_SECONDS)
         scores.append((scored.get(ER, name) or {})["status"]["evaluations"][0]["results"])
     assert scores[0] == scores[1]
     assert {record["n"] for record in scores[0]} == {20}

@@ -173,10 +173,11 @@ async def some_pod(
         raise AssertionError(f"never came true; the pods are {found}") from None
 
 
-def waiting(pod: Manifest, reason: str) -> bool:
-    """Whether the pod's first container waits for `reason`."""
+def waiting(pod: Manifest, reason: str, message: str | None = None) -> bool:
+    """Whether the pod's first container waits for `reason`, in these words if any are given."""
     states = [each["state"] for each in pod.get("status", {}).get("containerStatuses", [])]
-    return bool(states) and states[0].get("waiting", {}).get("reason") == reason
+    found = states[0].get("waiting", {}) if states else {}
+    return found.get("reason") == reason and message in (None, found.get("message"))
 
 
 def terminated(pod: Manifest) -> Manifest | None:

@@ -68,6 +68,8 @@ def pod() -> Manifest:
         "name": NAME,
         "image": "proctor/runtime:0.1.0",
         "command": ["sh", "-c", START],
+        # With none it gets what all others leave, and they wait for its answers.
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
         "volumeMounts": [
             {"name": "data", "mountPath": "/data"},
@@ -105,6 +107,8 @@ def judge() -> list[Manifest]:
         "args": [],
         "env": [{"name": "MOUNT_MODEL", "value": "/judge"}],
         "volumeMounts": [{"name": "judge", "mountPath": "/judge"}],
+        # A script wants less than a model, and the node has little.
+        "resources": {"requests": {"cpu": "50m"}},
     }
     volumes = [{"name": "judge", "configMap": {"name": "judge"}}]
     # It does not know SIGTERM.

@@ -62,6 +62,7 @@ async def test_readiness_comes_and_goes(cluster: LocalCluster, tmp_path: Path) -
 
 async def test_nothing_else_is_asked_before_startup(cluster: LocalCluster) -> None:
     main = server(IMAGE)
+    main["readinessProbe"] |= {"timeoutSeconds": 20}
     main["startupProbe"] = main["readinessProbe"] | {"periodSeconds": 0.05, "failureThreshold": 600}
     main["livenessProbe"] = main["readinessProbe"] | {"failureThreshold": 1}
     made = pod("default", main)
