@@ -17,7 +17,7 @@ from proctor_runtime.openai.requests import (
     text_rules,
 )
 from proctor_runtime.openai.schema.chat import ChatCompletionRequest, ChatMessage, Conversation
-from proctor_runtime.openai.text import TextRules, whole_text
+from proctor_runtime.openai.text import TextRules, context_of, whole_text
 from proctor_runtime.openai.tool_parsers import TOOL_PARSERS
 
 
@@ -47,7 +47,7 @@ def plan_chat(request: ChatCompletionRequest, model: ServedModel) -> ChatPlan:
     # What marks calls and reasoning is a special token in some vocabularies.
     texts = text_rules(
         request,
-        context=prompt if request.continue_final_message else (),
+        context=context_of(prompt, model.tokenizer) if request.continue_final_message else (),
         keep_special_tokens=not rules.are_trivial,
     )
     asked = engine_requests(request, wanted, request.n, model.tokenizer.eos_ids, texts)

@@ -15,7 +15,7 @@ from proctor_runtime.openai.requests import (
     texts_of,
 )
 from proctor_runtime.openai.schema.completion import CompletionRequest
-from proctor_runtime.openai.text import TextRules, whole_text
+from proctor_runtime.openai.text import TextRules, context_of, whole_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,8 @@ def plan_prompt(
     echo = ""
     if request.echo:
         echo = model.tokenizer.decode(ids, skip_special_tokens=False) if text is None else text
-    return Prompt(ids=ids, echo=echo, rules=text_rules(request, context=ids))
+    context = context_of(ids, model.tokenizer)
+    return Prompt(ids=ids, echo=echo, rules=text_rules(request, context=context))
 
 
 def completion_answer(

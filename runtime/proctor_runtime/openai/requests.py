@@ -7,7 +7,7 @@ from typing import Any
 from proctor_runtime.engine.protocol import EngineInfo, GenerateRequest, Sampling
 from proctor_runtime.openai.schema.completion import CompletionRequest
 from proctor_runtime.openai.schema.generation import INT64_MAX, GenerationRequest
-from proctor_runtime.openai.text import CONTEXT_TOKENS, TextRules
+from proctor_runtime.openai.text import TextRules
 from proctor_runtime.tokenizer import Tokenizer
 
 
@@ -123,7 +123,7 @@ def stop_ids_of(request: GenerationRequest, eos: Iterable[int]) -> tuple[int, ..
 
 
 def text_rules(
-    request: GenerationRequest, *, context: Sequence[int] = (), keep_special_tokens: bool = False
+    request: GenerationRequest, *, context: tuple[int, ...] = (), keep_special_tokens: bool = False
 ) -> TextRules:
     """Return how the request wants its text."""
     return TextRules(
@@ -131,5 +131,5 @@ def text_rules(
         keep_stop=request.include_stop_str_in_output,
         min_tokens=request.min_tokens,
         skip_special_tokens=request.skip_special_tokens and not keep_special_tokens,
-        context=tuple(context[-CONTEXT_TOKENS:]),
+        context=context,
     )

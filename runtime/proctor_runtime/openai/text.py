@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from proctor_runtime.engine.stops import UNFINISHED
+from proctor_runtime.engine.stops import LONGEST_CHARACTER, UNFINISHED, whole_characters
 from proctor_runtime.tokenizer import Tokenizer
 
 CONTEXT_TOKENS = 6
 """Of the prompt's end: some decoders drop the space before a text's first word."""
-
-LONGEST_CHARACTER = 4
-"""Bytes, and so tokens, of one character at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +23,16 @@ class TextRules:
     skip_special_tokens: bool = True
     context: tuple[int, ...] = ()
     """What is continued: the end of the prompt, or nothing where a new text begins."""
+
+
+def context_of(prompt: Sequence[int], tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Return the end of the prompt, as far as its continuation's text depends on it."""
+    return tuple(whole_characters(last(prompt, len(prompt)), tokenizer.decode))
+
+
+def last(tokens: Sequence[int], end: int) -> Sequence[int]:
+    """Return the context of what stands behind `end`, and what may be cut off to begin it well."""
+    return tokens[max(0, end - CONTEXT_TOKENS - LONGEST_CHARACTER + 1) :]
 
 
 def overlap(text: str, marker: str) -> int:
@@ -91,8 +98,9 @@ class Detokenizer:
 
     def _show(self, end: int, text: str) -> str:
         # What was just shown is the context of what comes; older tokens have said all they can.
-        self._tokens = self._tokens[max(0, self._shown - CONTEXT_TOKENS) :]
-        self._shown = end - max(0, self._shown - CONTEXT_TOKENS)
+        kept = whole_characters(last(self._tokens[:end], self._shown), self._decode)
+        self._tokens = [*kept, *self._tokens[end:]]
+        self._shown = len(kept)
         return text
 
     def _decode(self, tokens: Sequence[int]) -> str:

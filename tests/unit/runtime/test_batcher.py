@@ -133,6 +133,21 @@ def test_a_stop_ends_with_the_last_byte_of_its_last_character(text: str, stop: s
     assert found == [None] * len(tokens) + [stop]
 
 
+def text_of_runs(tokens: Sequence[int]) -> str:
+    """As decoders with byte fallback read a run of bytes: all of it, or none."""
+    try:
+        return bytes(tokens).decode()
+    except UnicodeDecodeError:
+        return "\N{REPLACEMENT CHARACTER}" * len(tokens)
+
+
+@pytest.mark.parametrize("text", ["a" + "👍" * 7 + "\n\n", "ไทยครับ" * 4 + "\n\n"])
+def test_a_window_that_begins_within_a_character_is_read(text: str) -> None:
+    tokens = list(text.encode())
+    assert found_stop(tokens, ("\n\n",), text_of_runs) == "\n\n"
+    assert found_stop(tokens[:-1], ("\n\n",), text_of_runs) is None
+
+
 @pytest.mark.parametrize(
     ("context", "stop", "found"),
     [("a", " b", " b"), ("", " b", None), ("a", "a b", None), ("a", "b", "b")],

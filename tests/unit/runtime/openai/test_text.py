@@ -1,13 +1,17 @@
 from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proctor_runtime.engine.stops import UNFINISHED
 from proctor_runtime.openai.text import (
     Stop,
     TextRules,
     TextStream,
+    context_of,
     find_stop,
     overlap,
     whole_text,
@@ -20,6 +24,23 @@ class Bytes(CharacterTokenizer):
 
     def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         return bytes(t for t in tokens if t or not skip_special_tokens).decode(errors="replace")
+
+
+class Runs(CharacterTokenizer):
+    """A tokenizer with byte fallback, whose decoder reads a run of bytes whole or not at all."""
+
+    def encode(self, text: str, **_: Any) -> list[int]:
+        return [t for c in text for t in ([ord(c)] if c == "a" else [256 + b for b in c.encode()])]
+
+    def decode(self, tokens: Sequence[int], **_: Any) -> str:
+        runs = groupby(tokens, lambda token: token >= 256)
+        return "".join(map(self.run, (list(run) for _, run in runs)))
+
+    def run(self, tokens: Sequence[int]) -> str:
+        try:
+            return bytes(token & 255 for token in tokens).decode()
+        except UnicodeDecodeError:
+            return UNFINISHED * len(tokens)
 
 
 class Words(CharacterTokenizer):
@@ -141,3 +162,13 @@ def test_a_long_text_is_decoded_bit_by_bit() -> None:
     stream = TextStream(Counting(), TextRules())
     assert "".join(stream.push([97]) for _ in range(1000)) == "a" * 1000
     assert max(lengths) < 20
+
+
+@given(st.text("a\n👍ไé", max_size=12), st.text("a\n👍ไé", max_size=40))
+def test_runs_of_bytes_are_read_whole(prompt: str, text: str) -> None:
+    tokenizer = Runs()
+    asked, said = (tokenizer.encode(each, add_special_tokens=False) for each in (prompt, text))
+    rules = TextRules(context=context_of(asked, tokenizer), stops=("\n\n",))
+    stream = TextStream(tokenizer, rules)
+    shown = "".join([*(stream.push([token]) for token in said), stream.finish()])
+    assert shown == whole_text(tokenizer, rules, said)[0] == text.partition("\n\n")[0]
