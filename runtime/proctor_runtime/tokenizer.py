@@ -99,7 +99,9 @@ class HuggingFaceTokenizer:
         except UnicodeEncodeError as error:
             raise TextError(f"the text is no Unicode: {error.reason} at {error.start}") from error
         if self._fast is not None:
-            ids: list[int] = self._fast.encode(text, add_special_tokens=add_special_tokens).ids
+            # Unlike `encode`, this lets other threads run meanwhile; and it computes no offsets.
+            [found] = self._fast.encode_batch_fast([text], add_special_tokens=add_special_tokens)
+            ids: list[int] = found.ids
         else:
             ids = self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
         return ids

@@ -146,6 +146,11 @@ async def test_what_tools_answered_reaches_the_template() -> None:
         ({"top_logprobs": 2}, "top_logprobs=2 needs logprobs=true"),
         ({"chat_template": "{{ x }}"}, "the deployment's own template is used"),
         ({"chat_template_kwargs": {"tokenize": True}}, "must not have tokenize"),
+        ({"chat_template_kwargs": {"self": 1}}, "must not have self"),
+        ({"documents": [{"text": "a"}]}, "is not supported: write them into the messages"),
+        ({"echo": True}, "echo=True is not supported: /v1/completions has it"),
+        ({"return_token_ids": True}, "return_token_ids=True is not supported"),
+        ({"stop": ["a" * 257]}, "at most 256 characters"),
         (
             {"continue_final_message": True, "add_generation_prompt": True},
             "exclude each other",

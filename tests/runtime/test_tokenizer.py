@@ -1,6 +1,8 @@
 """Hugging Face tokenizers: of bytes, with byte fallback, and their chat templates."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,17 @@ def test_special_tokens_can_be_shown(of_bytes: HuggingFaceTokenizer) -> None:
     assert tokens[-1] == of_bytes.eos_ids[0]
     assert of_bytes.decode(tokens) == "a"
     assert of_bytes.decode(tokens, skip_special_tokens=False) == "a</s>"
+
+
+def test_a_long_text_lets_other_threads_run(of_bytes: HuggingFaceTokenizer) -> None:
+    beats = 0
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(of_bytes.encode, "hello there " * 100_000, add_special_tokens=False)
+        while not working.done():
+            beats += 1
+            time.sleep(0.001)
+    assert working.result()
+    assert beats > 10
 
 
 def test_half_a_character_is_no_text(of_bytes: HuggingFaceTokenizer) -> None:

@@ -1,12 +1,12 @@
 """One served model: what the routes call."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from proctor_runtime.engine.protocol import GenerateRequest
 from proctor_runtime.openai.answer import Envelope, ServedModel, usage_of
+from proctor_runtime.openai.aside import aside
 from proctor_runtime.openai.chat import ChatPlan, chat_answer, plan_chat
 from proctor_runtime.openai.completions import CompletionPlan, completion_answer, plan_completion
 from proctor_runtime.openai.requests import InvalidRequestError, check_request, count_prompts
@@ -14,12 +14,6 @@ from proctor_runtime.openai.schema.chat import ChatCompletionRequest
 from proctor_runtime.openai.schema.completion import CompletionRequest
 from proctor_runtime.openai.streams import ChatStream, ChoiceStream, CompletionStream
 from proctor_runtime.transports.protocol import Transport
-
-Request = TypeVar("Request")
-Plan = TypeVar("Plan")
-
-LONG_TEXT = 20_000
-"""Characters; to tokenize so many takes as long as a step of the engine."""
 
 
 class UnknownModelError(Exception):
@@ -121,12 +115,3 @@ class Service:
     def _check_model(self, name: str) -> None:
         if name != self.model.name:
             raise UnknownModelError(name, self.model.name)
-
-
-async def aside(
-    length: int, make: Callable[[Request, ServedModel], Plan], request: Request, model: ServedModel
-) -> Plan:
-    """Make a plan; of a long text in a thread, so that nobody's stream waits for it."""
-    if length > LONG_TEXT:
-        return await asyncio.to_thread(make, request, model)
-    return make(request, model)

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from proctor_runtime.openai.answer import ServedModel
+from proctor_runtime.openai.aside import aside
 from proctor_runtime.openai.chat import chat_prompt
 from proctor_runtime.openai.requests import check_tokens
 from proctor_runtime.openai.schema.tokenization import (
@@ -31,7 +32,8 @@ def tokenizer_routes(model: ServedModel) -> APIRouter:
     @router.post("/tokenize")
     async def tokenize(request: TokenizeRequest) -> dict[str, Any]:
         text = text_to_tokenize(request, model)
-        tokens = tokenizer.encode(text, add_special_tokens=request.add_special_tokens)
+        special = request.add_special_tokens
+        tokens = await aside(len(text), tokenizer.encode, text, add_special_tokens=special)
         pieces = [tokenizer.piece(token) for token in tokens] if request.return_token_strs else None
         return {
             "count": len(tokens),
@@ -43,7 +45,9 @@ def tokenizer_routes(model: ServedModel) -> APIRouter:
     @router.post("/detokenize")
     async def detokenize(request: DetokenizeRequest) -> dict[str, str]:
         check_tokens(request.tokens, model.info)
-        return {"prompt": tokenizer.decode(request.tokens, skip_special_tokens=False)}
+        tokens = request.tokens
+        text = await aside(len(tokens), tokenizer.decode, tokens, skip_special_tokens=False)
+        return {"prompt": text}
 
     return router
 

@@ -25,6 +25,7 @@ RESERVED = frozenset({
     "return_dict",
     "return_tensors",
     "sanitize_control_tokens",
+    "self",
     "tokenize",
     "tokenizer_kwargs",
     "tools",

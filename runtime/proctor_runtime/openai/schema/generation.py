@@ -13,8 +13,12 @@ TokenId = Annotated[int, Field(ge=0, le=INT32_MAX)]
 TokenIds = list[TokenId]
 
 MOST_STOPS = 16
+LONGEST_STOP = 256
+"""Characters. After each token the end of the text is looked through for it."""
 MOST_CHOICES = 128
 MOST_LOGPROBS = 100
+
+StopText = Annotated[str, Field(max_length=LONGEST_STOP)]
 
 
 class LooseModel(BaseModel):
@@ -53,7 +57,9 @@ class GenerationRequest(LooseModel):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     """By token id."""
     seed: Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)] | None = None
-    stop: str | Annotated[list[str], Field(max_length=MOST_STOPS)] = Field(default_factory=list)
+    stop: StopText | Annotated[list[StopText], Field(max_length=MOST_STOPS)] = Field(
+        default_factory=list
+    )
     stop_token_ids: TokenIds = Field(default_factory=list)
     include_stop_str_in_output: bool = False
     ignore_eos: bool = False

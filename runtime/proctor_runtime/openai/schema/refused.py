@@ -28,6 +28,10 @@ HARMLESS: dict[str, tuple[Any, ...]] = {
     "bad_words": ([],),
     "prompt_embeds": (),
     "chat_template": (),
+    "documents": ([],),
+    "echo": (False,),
+    "return_token_ids": (False,),
+    "return_tokens_as_token_ids": (False,),
 }
 """Each with the values that ask for nothing, besides null."""
 
@@ -39,6 +43,8 @@ INSTEAD = {
     "chat_template": "the deployment's own template is used; chat_template_kwargs reach it",
     "truncate_prompt_tokens": "send a shorter prompt",
     "prompt_logprobs": "use echo with logprobs",
+    "documents": "write them into the messages",
+    "echo": "/v1/completions has it",
 }
 
 
