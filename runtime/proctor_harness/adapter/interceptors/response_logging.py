@@ -1,7 +1,6 @@
 """``response_logging``: logs what is answered."""
 
 import logging
-from http import HTTPStatus
 
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import Content
@@ -48,7 +47,7 @@ class ResponseLogging:
         return await watched(response, self._log)
 
     def _log(self, response: Response, body: Content) -> None:
-        words = f"{response.status} {HTTPStatus(response.status).phrase}"
+        words = str(response.status)
         if self._config.log_response_headers:
             words += f" headers={shown_headers(response.headers)}"
         if self._config.log_response_body:
