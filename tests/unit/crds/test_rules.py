@@ -258,3 +258,17 @@ def test_a_name_that_can_be_a_service_is_accepted(name: str) -> None:
 def test_a_name_that_cannot_be_a_service_is_refused(name: str) -> None:
     with pytest.raises(SpecInvalidError, match=r"metadata\.name"):
         check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://user:pass@api.example/v1", False),
+        ("http://user@api.example", False),
+        ("https://api.example/@team/v1", True),
+        ("https://api.example:8443", True),
+    ],
+)
+def test_no_password_stands_in_a_url(url: str, kept: bool) -> None:
+    assert bool(messages(Endpoint, {"url": url, "model": "m"})) is not kept
+    assert bool(messages(Hub, {"endpoint": url})) is not kept
