@@ -38,6 +38,9 @@ Harness = Literal[
 ]
 """The harnesses of this version; `proctor_harness.harnesses.HARNESSES` implements each."""
 
+USER_IN_URL = "^https?://[^/?#]*@"
+"""A URL with a user, and perhaps a password, before its host."""
+
 
 class Endpoint(Model):
     """An OpenAI-compatible API outside Proctor."""
@@ -46,6 +49,11 @@ class Endpoint(Model):
         Rule(
             "!self.url.matches('[?#]')",
             "endpoint.url: leave out what begins with ? or #: paths are appended to the URL",
+        ),
+        Rule(
+            f"!self.url.matches('{USER_IN_URL}')",
+            "endpoint.url: leave out what stands before @, which all who see the run see;"
+            " put the key into apiKeySecretRef",
         ),
     )
     url: Annotated[str, Field(pattern=r"^https?://", max_length=1024)]
@@ -74,6 +82,13 @@ class Target(Model):
 class Hub(Model):
     """A server of the Hugging Face Hub's API, which harnesses download datasets from."""
 
+    rules: ClassVar = (
+        Rule(
+            f"!self.endpoint.matches('{USER_IN_URL}')",
+            "hub.endpoint: leave out what stands before @, which all who see the run see;"
+            " name a mirror that wants no password",
+        ),
+    )
     endpoint: Url
     """Its URL, such as that of a mirror; harnesses know it as HF_ENDPOINT."""
 

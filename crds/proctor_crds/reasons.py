@@ -304,11 +304,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Correct `params` or the task; the adapter's `drop_params` leaves a parameter out.",
     ),
     Reason.ARTIFACTS_REFUSED: Explanation(
-        "The bucket of `artifacts` does not take the evaluation's files.",
-        "It does not exist, or the Secret that `secretRef` names may not list, read, write and"
-        " delete there.",
-        "Correct `artifacts.s3`; after a correction of the Secret alone, delete the run and apply"
-        " it anew.",
+        "The bucket or the claim of `artifacts` does not take the evaluation's files.",
+        "The bucket does not exist, or the Secret that `secretRef` names may not list, read, write"
+        " and delete there; the claim is full, or its files are somebody else's.",
+        "Correct `artifacts`, or make the claim writable for group 65532; after a correction of the"
+        " Secret or the claim alone, delete the run and apply it anew.",
     ),
     Reason.ARTIFACTS_UNREACHABLE: Explanation(
         "The evaluation's files could not be stored, so its scores are not told.",

@@ -11,6 +11,7 @@ from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.item_log import ItemLog
 from proctor_harness.adapter.messages import (
     Endpoint,
+    Headers,
     Interceptor,
     Origin,
     Request,
@@ -23,7 +24,7 @@ from proctor_harness.adapter.probe import Probed, Wanted, probe
 from proctor_harness.adapter.progress import Announcement, Progress
 from proctor_harness.adapter.redact import Redaction, is_secret
 from proctor_harness.adapter.traffic import Observer
-from proctor_harness.adapter.upstream import from_client
+from proctor_harness.adapter.upstream import authorization, bearing, from_client
 
 SESSION = re.compile(r"/s/([0-9a-f]+)(/.*)")
 
@@ -39,6 +40,7 @@ class Adapter:
         finish: Callable[[], Awaitable[None]],
         *,
         key: str | None = None,
+        at_target: Headers = (),
         rewrites: bool = False,
     ) -> None:
         self._progress = Progress()
@@ -46,10 +48,11 @@ class Adapter:
         observer = Observer([self._progress.record, self._metrics.record, item_log.record])
         self._forward = compose([observer, *interceptors], upstream)
         self._finish = finish
+        self._authorization = authorization(key)
         # A server that refuses a question may quote the key that it was sent.
         blotted = [Redaction(key)] if key and is_secret(key) else []
-        self._direct = compose(blotted, upstream)
-        self._keyed = bool(key)
+        self._direct = compose([bearing(at_target), *blotted], upstream)
+        self._keyed = bool(at_target)
         self._rewrites = rewrites
         self._pages: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._healthz,
@@ -64,7 +67,9 @@ class Adapter:
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         page = self._pages.get((request.method, request.target))
-        return await (page(request) if page else self._forward(addressed(request)))
+        return await (
+            page(request) if page else self._forward(addressed(request, self._authorization))
+        )
 
     async def _healthz(self, _: Request) -> Response:
         return _page("text/plain", b"ok")
@@ -103,12 +108,16 @@ class Adapter:
         return _page("application/json", b'{"status": "success"}')
 
 
-def addressed(request: Request) -> Request:
-    """The request as it is meant for the target: without what was said to the adapter."""
+def addressed(request: Request, authorization: Headers = ()) -> Request:
+    """The request as it is meant for the target: without what was said to the adapter.
+
+    With the key, so that the chain may remove or rename its header.
+    """
     session, target = None, request.target
     if target.startswith("/s/") and (found := SESSION.fullmatch(target)):
         session, target = found.groups()
-    return Request(request.method, target, from_client(request.headers), request.body, session)
+    headers = from_client(request.headers) + authorization
+    return Request(request.method, target, headers, request.body, session)
 
 
 def _page(content_type: str, content: bytes) -> Response:

@@ -22,18 +22,20 @@ from proctor_harness.adapter.configuration import (
 )
 from proctor_harness.adapter.discovery import discovered
 from proctor_harness.adapter.errors import InterceptorError, RefusedError
-from proctor_harness.adapter.failing import fail_closed, log_failed
+from proctor_harness.adapter.failing import LogFailed, fail_closed
 from proctor_harness.adapter.interceptors import (
     INTERCEPTORS,
     InterceptorModule,
     endpoint,
     nvcf_request,
+    payload_modifier,
     post_eval_report,
 )
 from proctor_harness.adapter.limit import Limit
 from proctor_harness.adapter.messages import (
     BrokenAnswerError,
     Endpoint,
+    Headers,
     Interceptor,
     Request,
     Response,
@@ -113,6 +115,31 @@ def unseen(chain: Sequence[Link]) -> list[Any]:
     return found
 
 
+def secrets(chain: Sequence[Link], api_key: str | None) -> frozenset[bytes]:
+    """The key, and the values of headers that the configuration adds: gateways' keys are."""
+    values = [value for one in chain for value in added_headers(one.config).values()]
+    keys = [api_key.encode(), b"Bearer " + api_key.encode()] if api_key else []
+    return frozenset([*keys, *(value.encode("latin-1") for value in values if value)])
+
+
+def added_headers(config: InterceptorConfig) -> Mapping[str, str]:
+    """Headers that an interceptor puts on a question."""
+    if isinstance(config, payload_modifier.Config):
+        return config.headers_to_add or {}
+    return (config.extra_headers or {}) if isinstance(config, endpoint.Config) else {}
+
+
+def at_target(chain: Sequence[Link], authorization: Headers) -> Headers:
+    """The key's header as the target is to see it: where the chain leaves it, under its name."""
+    for one in chain:
+        headers = authorization
+        if isinstance(one.config, payload_modifier.Config):
+            headers = payload_modifier.with_headers(one.config, headers)
+        replaced = {name.lower().encode() for name in added_headers(one.config)}
+        authorization = tuple(pair for pair in headers if pair[0] not in replaced)
+    return authorization
+
+
 def rewrites(chain: Sequence[Link]) -> bool:
     """Whether the target is asked otherwise than the harness asks, as far as anybody knows."""
     return any(one.name in REWRITING or one.name not in INTERCEPTORS for one in chain)
@@ -120,20 +147,26 @@ def rewrites(chain: Sequence[Link]) -> bool:
 
 def build(config: AdapterConfig, chain: Sequence[Link], site: Site) -> list[Interceptor]:
     """The interceptors, outermost first; raises ConfigurationError."""
-    site = replace(site, unseen=unseen(chain))
+    site = replace(site, unseen=unseen(chain), secrets=secrets(chain, site.api_key))
     for index, entry in enumerate(config.post_eval_hooks):
         build_hook(entry, site, f"post_eval_hooks.{index}")
     outer = [built(one, site) for one in chain if one.module is not nvcf_request]
     inner = [built(one, site) for one in chain if one.module is nvcf_request]
-    ends: list[Interceptor] = [log_failed] if config.log_failed_requests else []
+    ends: list[Interceptor] = [LogFailed(site.secrets)] if config.log_failed_requests else []
     ends.append(fail_closed)
     return [*ends, *outer, *around_target(target(chain), site.api_key), *inner]
 
 
 def built(one: Link, site: Site) -> Interceptor:
-    """The interceptor, whose failures bear its name."""
+    """The interceptor, whose failures bear its name; raises InterceptorError."""
     logging.getLogger(one.module.__name__).setLevel(one.config.log_level)
-    return Guard(one.name, one.module.build(one.config, site))
+    try:
+        interceptor = one.module.build(one.config, site)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise InterceptorError(one.name, error) from error
+    return Guard(one.name, interceptor)
 
 
 def target(chain: Sequence[Link]) -> endpoint.Config:

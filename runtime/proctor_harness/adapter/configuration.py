@@ -6,12 +6,17 @@ known name.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+SECRET_FIELDS = {"api_key", "extra_headers", "headers_to_add"}
+"""Fields whose values are not repeated to whoever reads what is wrong with them."""
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class ConfigurationError(Exception):
@@ -26,6 +31,22 @@ class Config(BaseModel):
     """A part of the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def sendable(headers: dict[str, str]) -> dict[str, str]:
+    """The headers, if they can be sent; raises ValueError."""
+    for name, value in headers.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: a header's name has letters, digits and dashes alone")
+        if any(character in value for character in "\r\n\0"):
+            raise ValueError(f"{name}: leave out ends of lines and NUL characters")
+        if any(ord(character) > 255 for character in value):
+            raise ValueError(f"{name}: no header can hold what is not Latin-1: percent-encode it")
+    return headers
+
+
+AddedHeaders = Annotated[dict[str, str], AfterValidator(sendable)]
+"""Headers that are put on a question."""
 
 
 class InterceptorConfig(Config):
@@ -91,7 +112,7 @@ def problems(error: ValidationError, model: type[BaseModel], where: str) -> Iter
             known = fields_at(model, detail["loc"][:-1])
             yield unknown(f"{place}: unknown field", str(detail["loc"][-1]), known)
         else:
-            secret = place.endswith("api_key")
+            secret = not SECRET_FIELDS.isdisjoint(detail["loc"])
             yield f"{place}={'[redacted]' if secret else repr(detail['input'])}: {detail['msg']}"
 
 

@@ -1,6 +1,7 @@
 """How a request fails: loudly, and so that no client takes its end for the model's answer."""
 
 import logging
+from collections.abc import Collection
 from functools import partial
 
 from proctor_harness.adapter.content import Content
@@ -39,20 +40,28 @@ def broken_off(error: BrokenAnswerError) -> Response:
     return error_response(502, "upstream_error", message, origin=Origin.NOBODY)
 
 
-async def log_failed(request: Request, call_next: Endpoint) -> Response:
+class LogFailed:
     """The interceptor that logs question and answer of what failed."""
-    response = await call_next(request)
-    return response if response.status < 400 else await watched(response, partial(_log, request))
+
+    def __init__(self, secrets: Collection[bytes]) -> None:
+        self._secrets = secrets
+
+    async def __call__(self, request: Request, call_next: Endpoint) -> Response:
+        """Pass on, and log a failure."""
+        response = await call_next(request)
+        if response.status < 400:
+            return response
+        return await watched(response, partial(_log, self._secrets, request))
 
 
-def _log(request: Request, response: Response, body: Content) -> None:
+def _log(secrets: Collection[bytes], request: Request, response: Response, body: Content) -> None:
     logger.error(
         "failed request %s %s headers=%s body=%s response %d headers=%s body=%s",
         request.method,
         request.target,
-        shown_headers(request.headers),
+        shown_headers(request.headers, secrets),
         shown_body(request.body),
         response.status,
-        shown_headers(response.headers),
+        shown_headers(response.headers, secrets),
         shown_body(body),
     )

@@ -6,7 +6,13 @@ from typing import Any
 
 import yaml
 
-from proctor_harness.adapter.configuration import AdapterConfig, ConfigurationError, Entry, parsed
+from proctor_harness.adapter.configuration import (
+    AdapterConfig,
+    ConfigurationError,
+    Discovery,
+    Entry,
+    parsed,
+)
 from proctor_harness.adapter.legacy import FLAGS, spelled_out
 
 Fields = dict[str, Any]
@@ -20,7 +26,10 @@ PROXY = {
     "max_concurrent_upstream": "max_concurrent",
 }
 """Fields of the newer generation's `proxy` block, and what ``endpoint`` calls them."""
-RUN_FIELDS = frozenset({"target", "global_adapter_config", "config"})
+SHARED = "global_adapter_config"
+OWN = ("target", "api_endpoint", "adapter_config")
+"""Where a run configuration has the adapter's part."""
+RUN_FIELDS = frozenset({"target", SHARED, "config"})
 """By which a whole run configuration is known."""
 ENDPOINTS = frozenset({"endpoint", "nvcf", "nvcf_request"})
 NEWER_DEFAULTS: dict[str, Fields] = {
@@ -38,11 +47,23 @@ def document(text: str) -> Fields:
         found = yaml.safe_load(source)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError([f"{where}: cannot be read: {error}"]) from error
+    return mapping(found, where)
+
+
+def mapping(found: Any, where: str) -> Fields:
+    """A part of a document, empty where nothing is written; raises ConfigurationError."""
     if found is None:
         return {}
     if not isinstance(found, dict):
         raise ConfigurationError([f"{where}: give a mapping, not {type(found).__name__}"])
     return found
+
+
+def part(of: Fields, *path: str) -> Fields:
+    """What a document has at a path; raises ConfigurationError where that is no mapping."""
+    for end, name in enumerate(path, 1):
+        of = mapping(of.get(name), ".".join(path[:end]))
+    return of
 
 
 def load(found: Fields, output_dir: str | None = None) -> AdapterConfig:
@@ -128,17 +149,22 @@ def unwrapped(found: Fields) -> tuple[Fields, str | None]:
     And where that run writes.
     """
     if "adapter_config" in found:
-        return found["adapter_config"] or {}, None
+        return part(found, "adapter_config"), None
     if RUN_FIELDS.isdisjoint(found):
         return found, None
-    endpoint = (found.get("target") or {}).get("api_endpoint") or {}
-    shared, own = found.get("global_adapter_config") or {}, endpoint.get("adapter_config") or {}
+    shared = part(found, SHARED)
+    own = part(found, *OWN)
     merged = {**shared, **own}
     if shared.get("discovery") and own.get("discovery"):
         merged["discovery"] = both(shared["discovery"], own["discovery"])
-    return merged, (found.get("config") or {}).get("output_dir")
+    return merged, part(found, "config").get("output_dir")
 
 
-def both(shared: Fields, own: Fields) -> Fields:
-    """The modules and directories of two discoveries."""
-    return {key: [*shared.get(key, []), *own.get(key, [])] for key in ("modules", "dirs")}
+def both(shared: Any, own: Any) -> Fields:
+    """The modules and directories of two discoveries; raises ConfigurationError."""
+    first = parsed(Discovery, shared, f"{SHARED}.discovery")
+    second = parsed(Discovery, own, f"{'.'.join(OWN)}.discovery")
+    return {
+        "modules": [*first.modules, *second.modules],
+        "dirs": [*first.dirs, *second.dirs],
+    }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from proctor_harness.adapter.configuration import ConfigurationError
 from proctor_harness.adapter.content import Json
 from proctor_harness.adapter.disk import Disk
 from proctor_harness.adapter.figures import Figures
@@ -40,6 +41,8 @@ class Site:
     disk: Disk
     figures: Figures
     fetch: Fetch
+    secrets: frozenset[bytes] = frozenset()
+    """What no log may show, in whatever header it stands."""
     shards: tuple[Path, ...] = ()
     """Artifacts of the pods whose answers are there to begin with."""
     unseen: Json = None
@@ -50,7 +53,12 @@ class Site:
     """Where ``caching`` keeps questions and answers."""
 
     def path(self, configured: str) -> Path:
-        """A configured path, inside the artifacts: nothing else is writable or kept."""
+        """A configured path, inside the artifacts: nothing else is writable or kept.
+
+        Raises ConfigurationError for what no file system takes.
+        """
+        if "\0" in configured:
+            raise ConfigurationError([f"{configured!r}: a path has no NUL character: leave it out"])
         given = Path(configured)
         if given.is_relative_to(self.artifacts):
             return given

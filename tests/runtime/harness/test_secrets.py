@@ -15,6 +15,7 @@ from tests.runtime.harness.processes import adapter
 
 CANARY = "sk-canary-4f2a9c1e7b"
 GATEWAY = "gw-canary-77aa31bb55"
+ROUTE = "rt-canary-c0ffee0042"
 EVERYTHING = {
     "log_failed_requests": True,
     "interceptors": [
@@ -24,7 +25,7 @@ EVERYTHING = {
         {"name": "http_pairs_dump", "config": {"dump_path": "pairs.json"}},
         {"name": "caching", "config": {"save_requests": True, "reuse_cached_responses": True}},
         {"name": "payload_modifier", "config": {"headers_to_add": {"X-Api-Key": GATEWAY}}},
-        {"name": "endpoint", "config": {"max_retries": 1}},
+        {"name": "endpoint", "config": {"max_retries": 1, "extra_headers": {"X-Route": ROUTE}}},
         {"name": "response_stats"},
         {"name": "log_tokens"},
     ],
@@ -66,13 +67,50 @@ def test_the_key_is_nowhere(how: str, end: str, model: ModelServer, tmp_path: Pa
         process.stop()
     assert f"Bearer {CANARY}" in {headers["authorization"] for headers in model.headers}
     assert GATEWAY in {headers.get("x-api-key") for headers in model.headers}
+    assert ROUTE in {headers.get("x-route") for headers in model.headers}
     found = written(tmp_path)
     assert len(found) >= 6
     for name, content in found.items():
         assert CANARY.encode() not in content, name
         assert GATEWAY.encode() not in content, name
+        assert ROUTE.encode() not in content, name
     for words in heard:
         assert CANARY not in words
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"headers_to_rename": {"Authorization": "X-Gateway"}}, "x-gateway"),
+        ({"headers_to_remove": ["authorization"]}, None),
+    ],
+    ids=["renamed", "removed"],
+)
+def test_a_key_that_an_interceptor_moves(
+    changes: dict[str, object], name: str | None, model: ModelServer, tmp_path: Path
+) -> None:
+    config = {
+        "log_failed_requests": True,
+        "interceptors": [
+            {"name": "payload_modifier", "config": changes},
+            {"name": "request_logging", "config": {"max_requests": None}},
+            {"name": "http_pairs_dump", "config": {"dump_path": "pairs.json"}},
+            {"name": "caching", "config": {"save_requests": True}},
+            "endpoint",
+        ],
+    }
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    told = {"API_KEY": CANARY, "ADAPTER_CONFIG": json.dumps(config)}
+    with adapter(model.url, artifacts, **told) as process:
+        for path in ("/v1/tell/completions", "/v1/completions", "/v1/nowhere/completions"):
+            httpx.post(f"{process.url}{path}", json={"prompt": "Q: 1+2\nA:", "model": "m"})
+        process.stop()
+    assert {headers.get("authorization") for headers in model.headers} == {None}
+    if name:
+        assert {headers[name] for headers in model.headers} == {f"Bearer {CANARY}"}
+    for file, content in written(tmp_path).items():
+        assert CANARY.encode() not in content, file
 
 
 def test_a_broken_configuration_does_not_tell_it(model: ModelServer, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from proctor_crds.evaluation_run import (
     EvaluationRunSpec,
     Gate,
     GateRule,
+    Hub,
     Target,
 )
 from proctor_crds.kinds import KINDS
@@ -41,7 +42,8 @@ KEPT: dict[type[Model], Spec] = {
     Engine: {"dtype": "float32"},
     ModelDeploymentSpec: SPEC,
     Target: {"deploymentRef": {"name": "demo"}},
-    Endpoint: {"url": "https://api.example/v1", "model": "m"},
+    Endpoint: {"url": "https://api.example/@team/v1", "model": "m"},
+    Hub: {"endpoint": "https://mirror.example/@team/hub"},
     Datasets: {"pvc": PVC},
     Evaluation: EVALUATION,
     GateRule: BOUND,
@@ -91,7 +93,11 @@ BROKEN: dict[type[Model], dict[str, Spec]] = {
         "target: set exactly one": {"endpoint": {"url": "http://host", "model": "m"}},
         "deployment is not": {"deployment": SPEC},
     },
-    Endpoint: {"endpoint.url: leave out": {"url": "https://api.example/v1?version=1"}},
+    Endpoint: {
+        "endpoint.url: leave out what begins": {"url": "https://api.example/v1?version=1"},
+        "endpoint.url: leave out what stands": {"url": "https://user:pass@api.example/v1"},
+    },
+    Hub: {"hub.endpoint: leave out": {"endpoint": "http://user@mirror"}},
     Datasets: {"datasets: set hub, or exactly": S3},
     Evaluation: {
         "shards: nothing tells": {"shards": 2, "harness": "container", "image": "i"},
@@ -252,3 +258,17 @@ def test_a_name_that_can_be_a_service_is_accepted(name: str) -> None:
 def test_a_name_that_cannot_be_a_service_is_refused(name: str) -> None:
     with pytest.raises(SpecInvalidError, match=r"metadata\.name"):
         check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://user:pass@api.example/v1", False),
+        ("http://user@api.example", False),
+        ("https://api.example/@team/v1", True),
+        ("https://api.example:8443", True),
+    ],
+)
+def test_no_password_stands_in_a_url(url: str, kept: bool) -> None:
+    assert bool(messages(Endpoint, {"url": url, "model": "m"})) is not kept
+    assert bool(messages(Hub, {"endpoint": url})) is not kept

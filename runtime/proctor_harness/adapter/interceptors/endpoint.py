@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from proctor_harness.adapter import openai, sse
-from proctor_harness.adapter.configuration import InterceptorConfig
+from proctor_harness.adapter.configuration import AddedHeaders, InterceptorConfig
 from proctor_harness.adapter.content import Content, JsonObject
 from proctor_harness.adapter.http.wire import FRAMING
 from proctor_harness.adapter.messages import Endpoint, Headers, Interceptor, Request, Response
@@ -30,7 +30,7 @@ class Config(InterceptorConfig):
     """The target's API key; in a pod the run's Secret gives it, and this must be absent."""
     extra_body: JsonObject | None = None
     """Parameters of every question, in place of the harness's."""
-    extra_headers: dict[str, str] | None = None
+    extra_headers: AddedHeaders | None = None
     """Headers of every question, in place of the harness's."""
     request_timeout: Annotated[float, Field(gt=0)] | None = None
     """Seconds for one attempt, from question to the end of the answer."""

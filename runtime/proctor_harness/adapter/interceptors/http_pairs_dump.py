@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from pydantic import Field
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.logs import readable, shown_headers
-from proctor_harness.adapter.messages import Endpoint, Interceptor, Request, Response
+from proctor_harness.adapter.messages import Endpoint, Headers, Interceptor, Request, Response
 from proctor_harness.adapter.openai import is_question
 from proctor_harness.adapter.rewrite import watched
 from proctor_harness.adapter.site import Site
@@ -40,6 +41,7 @@ class HttpPairsDump:
 
     def __init__(self, config: Config, site: Site) -> None:
         self._first_n = config.first_n
+        self._shown = partial(shown_headers, secrets=site.secrets)
         self._statuses: Counter[str] = Counter()
         self._pairs: list[dict[str, Any]] = []
         self._failed = 0
@@ -59,7 +61,7 @@ class HttpPairsDump:
         if early or failed:
             self._failed += response.status != 200
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            self._pairs.append(pair(request, response, body, milliseconds))
+            self._pairs.append(pair(request, response, body, milliseconds, self._shown))
         self._file.touch()
 
     def _render(self) -> bytes:
@@ -67,15 +69,19 @@ class HttpPairsDump:
 
 
 def pair(
-    request: Request, response: Response, body: Content, milliseconds: float
+    request: Request,
+    response: Response,
+    body: Content,
+    milliseconds: float,
+    shown: Callable[[Headers], dict[str, str]],
 ) -> dict[str, Any]:
     """A question with its answer, without credentials."""
     found: dict[str, Any] = {
         "request_id": uuid.uuid4().hex[:12],
-        "request": {"headers": shown_headers(request.headers), "body": readable(request.body)},
+        "request": {"headers": shown(request.headers), "body": readable(request.body)},
         "response": {
             "status": response.status,
-            "headers": shown_headers(response.headers),
+            "headers": shown(response.headers),
             "body": readable(body),
             "latency_ms": milliseconds,
         },

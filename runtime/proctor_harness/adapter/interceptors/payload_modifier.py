@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
-from proctor_harness.adapter.configuration import InterceptorConfig
+from proctor_harness.adapter.configuration import AddedHeaders, InterceptorConfig
 from proctor_harness.adapter.content import Json, JsonObject
 from proctor_harness.adapter.http.wire import FRAMING
 from proctor_harness.adapter.messages import Endpoint, Headers, Interceptor, Request, Response
@@ -25,7 +25,7 @@ class Config(InterceptorConfig):
     """Parameters to add, in place of those of the same name."""
     params_to_rename: dict[str, str] | None = None
     """New names of parameters, by the old."""
-    headers_to_add: dict[str, str] | None = None
+    headers_to_add: AddedHeaders | None = None
     """Headers to add, in place of those of the same name."""
     headers_to_remove: list[str] | None = None
     """Headers to remove."""

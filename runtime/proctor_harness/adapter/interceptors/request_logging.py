@@ -1,6 +1,7 @@
 """``request_logging``: logs what the harness asks."""
 
 import logging
+from collections.abc import Collection
 
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.logs import shown_body, shown_headers
@@ -23,16 +24,17 @@ class Config(InterceptorConfig):
     """Accepted and without effect: the log is the container's."""
 
 
-def build(config: Config, _: Site) -> Interceptor:
+def build(config: Config, site: Site) -> Interceptor:
     """Log the first requests."""
-    return RequestLogging(config)
+    return RequestLogging(config, site.secrets)
 
 
 class RequestLogging:
     """The interceptor."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, secrets: Collection[bytes]) -> None:
         self._config = config
+        self._secrets = secrets
         self._logged = 0
 
     async def __call__(self, request: Request, call_next: Endpoint) -> Response:
@@ -46,7 +48,7 @@ class RequestLogging:
     def _words(self, request: Request) -> str:
         words = f"{request.method} {request.target}"
         if self._config.log_request_headers:
-            words += f" headers={shown_headers(request.headers)}"
+            words += f" headers={shown_headers(request.headers, self._secrets)}"
         if self._config.log_request_body:
             words += f" body={shown_body(request.body)}"
         return words

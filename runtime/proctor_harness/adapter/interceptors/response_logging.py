@@ -1,7 +1,7 @@
 """``response_logging``: logs what is answered."""
 
 import logging
-from http import HTTPStatus
+from collections.abc import Collection
 
 from proctor_harness.adapter.configuration import InterceptorConfig
 from proctor_harness.adapter.content import Content
@@ -26,16 +26,17 @@ class Config(InterceptorConfig):
     """Accepted and without effect: the log is the container's."""
 
 
-def build(config: Config, _: Site) -> Interceptor:
+def build(config: Config, site: Site) -> Interceptor:
     """Log the first responses."""
-    return ResponseLogging(config)
+    return ResponseLogging(config, site.secrets)
 
 
 class ResponseLogging:
     """The interceptor."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, secrets: Collection[bytes]) -> None:
         self._config = config
+        self._secrets = secrets
         self._logged = 0
 
     async def __call__(self, request: Request, call_next: Endpoint) -> Response:
@@ -48,9 +49,9 @@ class ResponseLogging:
         return await watched(response, self._log)
 
     def _log(self, response: Response, body: Content) -> None:
-        words = f"{response.status} {HTTPStatus(response.status).phrase}"
+        words = str(response.status)
         if self._config.log_response_headers:
-            words += f" headers={shown_headers(response.headers)}"
+            words += f" headers={shown_headers(response.headers, self._secrets)}"
         if self._config.log_response_body:
             words += f" body={shown_body(body)}"
         logger.info("response %s", words)

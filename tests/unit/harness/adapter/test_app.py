@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from proctor_harness.adapter.app import Adapter, addressed
 from proctor_harness.adapter.content import Content
 from proctor_harness.adapter.disk import Journal
 from proctor_harness.adapter.item_log import ItemLog
-from proctor_harness.adapter.messages import Endpoint, Request, Response
+from proctor_harness.adapter.messages import Endpoint, Headers, Request, Response
 from tests.unit.harness.adapter.asking import Target, body, question, reply
 
 
@@ -51,6 +52,8 @@ def test_what_is_said_to_the_adapter_stays_there() -> None:
     request = addressed(Request("POST", "/v1/completions", headers, Content(b"{}")))
     assert request.headers == ((b"x-own", b"1"),)
     assert (request.target, request.session) == ("/v1/completions", None)
+    keyed = addressed(request, ((b"authorization", b"Bearer key"),))
+    assert keyed.headers == ((b"x-own", b"1"), (b"authorization", b"Bearer key"))
 
 
 @pytest.mark.parametrize(
@@ -106,3 +109,28 @@ async def test_what_the_target_says_of_itself_is_no_part_of_the_evaluation(
     assert found == {"status": 200, "keyed": False, "models": models}
     assert target.requests[0].target == "/v1/models"
     assert body(await adapter(get("/progress")))["failed"] == 0
+
+
+async def test_the_key_enters_the_chain_and_reaches_what_passes_it_by(tmp_path: Path) -> None:
+    seen, target = list[Headers](), Target()
+    renamed: Headers = ((b"api-key", b"Bearer key"),)
+
+    async def rename(request: Request, call_next: Endpoint) -> Response:
+        seen.append(request.headers)
+        return await call_next(replace(request, headers=renamed))
+
+    log = ItemLog(Journal(tmp_path / "requests.jsonl"), "pod-1")
+
+    async def finish() -> None:
+        pass
+
+    adapter = Adapter([rename], target, log, finish, key="key", at_target=renamed)
+    await adapter(get("/v1/completions", "POST", b"{}"))
+    assert seen == [((b"authorization", b"Bearer key"),)]
+    assert body(await adapter(get("/target")))["keyed"] is True
+    asked = b'{"model": "m", "endpointType": "chat"}'
+    await adapter(get("/target", "POST", asked))
+    assert len(target.requests) == 3
+    for request in target.requests:
+        assert renamed[0] in request.headers
+        assert b"authorization" not in dict(request.headers)

@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from proctor_harness.adapter import chain, retry
 from proctor_harness.adapter.configuration import ConfigurationError
 from proctor_harness.adapter.content import Content
+from proctor_harness.adapter.errors import InterceptorError
 from proctor_harness.adapter.interceptors import INTERCEPTORS
 from proctor_harness.adapter.load import load
-from proctor_harness.adapter.messages import Origin, Response, compose
+from proctor_harness.adapter.messages import Headers, Origin, Response, compose
 from proctor_harness.adapter.traffic import Exchange, Observer
 from tests.unit.harness.adapter.asking import (
     JSON_HEADERS,
@@ -34,6 +36,11 @@ def build(config, site):
     return change_answer(lambda answer: {**answer, "said": config.word})
 '''
 BROKEN = USERS.replace('{**answer, "said": config.word}', 'answer["nothing"]')
+
+
+def added(value: str, name: str = "X-Own", of: str = "endpoint") -> dict[str, Any]:
+    field = "extra_headers" if of == "endpoint" else "headers_to_add"
+    return {"name": of, "config": {field: {name: value}}}
 
 
 async def ask(document: dict[str, Any], root: Path, target: Target, **asked: Any) -> Response:
@@ -87,6 +94,10 @@ def test_what_is_not_enabled_is_left_out() -> None:
         ([{"name": "system_message"}], "interceptors.0.config.system_message=.*required"),
         ([{"name": "turn_counter", "config": {"interval": 0}}], "interval=0"),
         (["caching", "caching", "endpoint"], "only once"),
+        ([added("日本")], "X-Own: no header can hold what is not Latin-1: percent-encode it"),
+        ([added("a\nb")], "X-Own: leave out ends of lines"),
+        ([added("a", "X Own")], "'X Own': a header's name has letters"),
+        (["endpoint", added("日本", of="payload_modifier")], "X-Own: no header can hold"),
         ([{"name": "caching", "config": {"log_level": "LOUD"}}], "log_level='LOUD'"),
     ],
 )
@@ -101,6 +112,95 @@ def test_a_wrong_key_is_not_printed() -> None:
         names({"interceptors": [endpoint]})
     assert "api_key=[redacted]" in str(raised.value)
     assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize("of", ["endpoint", "payload_modifier"])
+def test_nor_are_those_of_gateways(of: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        names({"interceptors": ["caching", added("canary\n", of=of)]})
+    assert "[redacted]" in str(raised.value)
+    assert "canary" not in str(raised.value)
+
+
+def test_an_interceptor_that_cannot_be_built_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cow.py").write_text(USERS.replace("return ", "raise KeyError(1)\n    return "))
+    found = {"discovery": {"dirs": [str(tmp_path)]}, "interceptors": ["cow", "endpoint"]}
+    config = load(found)
+    with pytest.raises(InterceptorError, match="interceptor cow: 1"):
+        chain.build(config, chain.links(config), site(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["caching", "response_stats"])
+def test_a_path_that_no_file_system_takes_is_refused(name: str, tmp_path: Path) -> None:
+    entry = {"name": name, "config": {"cache_dir": "a\0b"}}
+    config = load({"interceptors": [entry, "endpoint"]})
+    with pytest.raises(ConfigurationError, match="a path has no NUL character"):
+        chain.build(config, chain.links(config), site(tmp_path))
+
+
+KEY: Headers = ((b"authorization", b"Bearer sk-0123456789"),)
+
+
+@pytest.mark.parametrize(
+    ("config", "left"),
+    [
+        ({}, KEY),
+        ({"headers_to_rename": {"Authorization": "api-key"}}, ((b"api-key", KEY[0][1]),)),
+        ({"headers_to_remove": ["Authorization"]}, ()),
+        ({"headers_to_add": {"Authorization": "Basic x", "X-Own": "1"}}, ()),
+    ],
+    ids=["as it is", "renamed", "removed", "replaced"],
+)
+def test_the_key_stands_where_the_chain_leaves_it(config: Any, left: Headers) -> None:
+    modifier = {"name": "payload_modifier", "config": config}
+    links = chain.links(load({"interceptors": [modifier, "endpoint"]}))
+    assert chain.at_target(links, KEY) == left
+
+
+def test_an_endpoint_may_bring_its_own() -> None:
+    own = {"name": "endpoint", "config": {"extra_headers": {"Authorization": "Basic x"}}}
+    assert chain.at_target(chain.links(load({"interceptors": [own]})), KEY) == ()
+
+
+async def test_stored_answers_do_not_depend_on_the_key(tmp_path: Path) -> None:
+    cache = {"name": "caching", "config": {"reuse_cached_responses": True}}
+    config, target = load({"interceptors": [cache, "endpoint"]}), Target()
+    for key in ("sk-canary-1", "sk-canary-2"):
+        where = site(tmp_path, api_key=key, session=key[-1])
+        interceptors = chain.build(config, chain.links(config), where)
+        asked = question()
+        request = replace(asked, headers=((b"authorization", b"Bearer " + key.encode()),))
+        await compose(interceptors, target)(request)
+        await where.disk.flush()
+    assert len(target.requests) == 1
+    assert "canary" not in (tmp_path / "cache/answers.jsonl").read_text()
+
+
+async def test_what_is_added_to_headers_is_shown_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    echo = ((b"x-heard", b"pass=gw-canary-1"), (b"x-own", b"k2"), (b"x-said", b"as k2 is"))
+    document = {
+        "log_failed_requests": True,
+        "interceptors": [
+            added("gw-canary-1", of="payload_modifier"),
+            {"name": "request_logging"},
+            {"name": "response_logging"},
+            {"name": "http_pairs_dump", "config": {"dump_path": "pairs.json"}},
+            added("k2", "X-Short"),
+        ],
+    }
+    config, where = load(document), site(tmp_path, api_key="sk-canary-1")
+    interceptors = chain.build(config, chain.links(config), where)
+    request = replace(question(), headers=((b"x-renamed", b"Bearer sk-canary-1"),))
+    await compose(interceptors, Target([Response(500, echo, Content(b"{}"))]))(request)
+    await where.disk.flush()
+    for shown in (caplog.text, (tmp_path / "pairs.json").read_text()):
+        assert "x-heard" in shown
+        assert "canary" not in shown
+        assert "as k2 is" in shown
+    assert "'x-own': '[redacted]'" in caplog.text
 
 
 @pytest.mark.parametrize("hook", ["post_eval_repport", "caching_report"])

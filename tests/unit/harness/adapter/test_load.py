@@ -12,6 +12,13 @@ def chain(config: AdapterConfig) -> dict[str, dict[str, Any]]:
     return {entry.name: entry.config for entry in config.interceptors}
 
 
+def two_discoveries(shared: Any, own: Any) -> dict[str, Any]:
+    return {
+        "global_adapter_config": {"discovery": shared},
+        "target": {"api_endpoint": {"adapter_config": {"discovery": own}}},
+    }
+
+
 def test_a_document_is_yaml_or_json_or_the_path_of_either(tmp_path: Path) -> None:
     fields = {"interceptors": ["endpoint"]}
     path = tmp_path / "adapter.yaml"
@@ -122,6 +129,11 @@ def test_a_whole_run_configuration_is_understood() -> None:
     assert found.discovery.dirs == ["/shared", "/own"]
 
 
+def test_parts_that_are_empty_are_as_if_absent() -> None:
+    assert chain(load({"adapter_config": None})) == chain(load({}))
+    assert chain(load({"target": None, "config": None})) == chain(load({}))
+
+
 def test_a_runs_output_directory_is_the_flags() -> None:
     found = load({"config": {"output_dir": "/results"}, "target": {"api_endpoint": {}}}, "/else")
     assert chain(found)["caching"]["cache_dir"] == "/results/cache"
@@ -211,6 +223,27 @@ def test_modules_may_stand_beside_flags() -> None:
         ({"use_omni_info": True}, "use_omni_info=True: not available"),
         ({"discovery": {"dir": ["/x"]}}, "discovery.dir: unknown field; did you mean dirs"),
         ({"interceptors": 3}, "adapter_config.interceptors=3"),
+        ({"adapter_config": ["endpoint"]}, "adapter_config: give a mapping, not list"),
+        ({"target": "x"}, "target: give a mapping, not str"),
+        ({"target": {"api_endpoint": 1}}, "target.api_endpoint: give a mapping, not int"),
+        (
+            {"target": {"api_endpoint": {"adapter_config": "x"}}},
+            "target.api_endpoint.adapter_config: give a mapping, not str",
+        ),
+        (
+            {"global_adapter_config": ["caching"]},
+            "global_adapter_config: give a mapping, not list",
+        ),
+        ({"config": "x", "target": {}}, "config: give a mapping, not str"),
+        (two_discoveries(["a"], {"dirs": ["/b"]}), "global_adapter_config.discovery="),
+        (
+            two_discoveries({"dirs": ["/b"]}, ["a"]),
+            "target.api_endpoint.adapter_config.discovery=",
+        ),
+        (
+            two_discoveries({"dirs": "/b"}, {"dirs": ["/b"]}),
+            "global_adapter_config.discovery.dirs=",
+        ),
     ],
 )
 def test_what_is_not_understood_is_refused_with_its_near_matches(

@@ -12,6 +12,9 @@ from tests.unit.harness.adapter.http.sockets import Reader, Writer, one_request,
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
+KEY: Headers = ((b"authorization", b"Bearer key"),)
+BASIC: Headers = ((b"authorization", b"Basic x"),)
+
 
 class Hearing:
     """A server that answers and remembers what it heard."""
@@ -35,11 +38,13 @@ async def asked(
 @pytest.mark.parametrize(
     ("key", "headers", "expected"),
     [
-        ("key", (), b"authorization: Bearer key\r\n"),
-        ("key", ((b"authorization", b"Basic x"),), b"authorization: Basic x\r\n"),
+        ("key", KEY, b"authorization: Bearer key\r\n"),
+        ("key", BASIC, b"authorization: Basic x\r\n"),
+        ("key", KEY + BASIC, b"authorization: Basic x\r\n"),
+        ("key", (), b""),
         (None, (), b""),
     ],
-    ids=["the run's", "an interceptor's", "none"],
+    ids=["the run's", "an interceptor's", "another beside it", "removed", "none"],
 )
 async def test_by_whose_right_it_asks(key: str | None, headers: Headers, expected: bytes) -> None:
     server = Hearing()
