@@ -1,6 +1,6 @@
 """Every way to attend, against the definition, on steps of every kind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,8 @@ SLOTS = CAPACITY.blocks * CAPACITY.block_tokens
 SCALE = 0.3
 
 with quiet():
-    from proctor_runtime.engine.megatron.gathered import GatheredAttention
+    from proctor_runtime.engine.megatron import gathered as gathered_module
+    from proctor_runtime.engine.megatron.gathered import GatheredAttention, batches
     from proctor_runtime.engine.megatron.kv_store import slots_of, write
     from proctor_runtime.engine.megatron.packing import Packed, pack
     from proctor_runtime.engine.megatron.parts import Grid
@@ -125,6 +126,37 @@ def check(requests: list[GenerateRequest], step_tokens: int) -> set[type]:
         levels = segments(portion).levels
         kinds |= {type(part.sees) for level in levels for part in level.parts}
     return kinds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parted() -> Iterator[None]:
+    """Let batches be parted at the lengths of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gathered_module, "FEW_SLOTS", 8)
+        patch.setattr(gathered_module, "MOST_SLOTS", 64)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("lengths", "most", "parts"),
+    [
+        ([16] * 31 + [16_000], 1 << 17, [31, 1]),
+        ([16_000, *range(8, 17)], 1 << 17, [9, 1]),
+        ([40, 41, 100, 79], 1 << 17, [3, 1]),
+        ([60] * 5, 128, [2, 2, 1]),
+        ([500], 128, [1]),
+        ([], 128, []),
+    ],
+    ids=["one long", "in any order", "doubled", "too many at once", "too long", "none"],
+)
+def test_what_is_gathered_is_about_what_is_seen(
+    lengths: list[int], most: int, parts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathered_module, "MOST_SLOTS", most)
+    rows = [(n, Row(n, (1,), length - 1, ((0, length),))) for n, length in enumerate(lengths)]
+    found = list(batches(rows))
+    assert [len(batch) for batch in found] == parts
+    assert sorted(start for batch in found for start, _ in batch) == list(range(len(lengths)))
 
 
 @settings(max_examples=40, deadline=None)

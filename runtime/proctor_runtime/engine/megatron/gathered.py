@@ -1,10 +1,10 @@
 """Attention over keys and values that are gathered from the store, by PyTorch's public function.
 
-It runs on any device. All sequences that make one token are one batch, padded to the longest and
-masked; a prompt's tokens, with what lies before them, are one call.
+It runs on any device. Sequences that make one token and are about as long are one batch, padded to
+the longest and masked; a prompt's tokens, with what lies before them, are one call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch.nn import functional
@@ -12,6 +12,13 @@ from torch.nn import functional
 from proctor_runtime.engine.megatron.kv_store import slots_of
 from proctor_runtime.engine.megatron.portion import Portion
 from proctor_runtime.engine.scheduling.step import Row
+
+FEW_SLOTS = 256
+"""Rows that see no more are alike: to pad them costs less than to compute them apart."""
+MOST_SLOTS = 1 << 17
+"""That are copied at once, padding included: of an 8B model about half a gigabyte a layer."""
+Start = tuple[int, Row]
+"""A row, and where its tokens begin."""
 
 
 class GatheredAttention:
@@ -24,8 +31,7 @@ class GatheredAttention:
         self._parts: list[Singles | Prompt] = [
             Prompt(start, row, scale, device) for start, row in rows if len(row.tokens) > 1
         ]
-        if single:
-            self._parts.append(Singles.of(single, scale, device))
+        self._parts += [Singles.of(alike, scale, device) for alike in batches(single)]
 
     def exact(self) -> None:
         """Hold no better way: masked or not, a token reads its own sequence's slots only."""
@@ -64,7 +70,7 @@ class Singles:
         self._scale = scale
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[int, Row]], scale: float, device: torch.device) -> "Singles":
+    def of(cls, rows: Sequence[Start], scale: float, device: torch.device) -> "Singles":
         """Gather what these rows see, which begin at these tokens."""
         tokens = torch.tensor([start for start, _ in rows], device=device)
         longest = max(row.position + 1 for _, row in rows)
@@ -78,6 +84,27 @@ class Singles:
         return functional.scaled_dot_product_attention(
             queries, keys, values, attn_mask=self._mask, scale=self._scale
         )
+
+
+def batches(rows: Sequence[Start]) -> Iterator[list[Start]]:
+    """Part rows of one token so that at most half of what is gathered for a batch is padding.
+
+    Padded to the longest of all, one long sequence would cost as much as if all were so long.
+    """
+    batch: list[Start] = []
+    for start, row in sorted(rows, key=lambda one: one[1].position):
+        if batch and not fits(batch, row.position + 1):
+            yield batch
+            batch = []
+        batch.append((start, row))
+    if batch:
+        yield batch
+
+
+def fits(batch: Sequence[Start], longest: int) -> bool:
+    """Whether a row that sees so many slots belongs to a batch of none that see more."""
+    shortest = batch[0][1].position + 1
+    return longest <= max(FEW_SLOTS, 2 * shortest) and longest * (len(batch) + 1) <= MOST_SLOTS
 
 
 def padded_slots(
