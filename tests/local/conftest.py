@@ -60,7 +60,7 @@ class World:
         status: str,
         reason: str,
         name: str = "arithmetic",
-        seconds: float = 60,
+        seconds: float = 180,
     ) -> str:
         """Wait until the condition reads so; returns its message."""
         seen: Any = None
@@ -78,7 +78,7 @@ class World:
             raise AssertionError(f"{name} {type_}: wanted {status} {reason}, is {seen}") from None
 
 
-async def eventually(probe: Callable[[], Any], seconds: float = 60) -> Any:
+async def eventually(probe: Callable[[], Any], seconds: float = 180) -> Any:
     """The first truthy answer of an asynchronous `probe`."""
     async with asyncio.timeout(seconds):
         while not (found := await probe()):  # noqa: ASYNC110  the probe asks, nobody tells

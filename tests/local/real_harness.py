@@ -103,13 +103,13 @@ def run(name: str, url: str, **evaluation: Any) -> Manifest:
     return EVALUATION_RUN.manifest(name, "default", spec=spec)
 
 
-async def outcome(local: LocalCluster, name: str, seconds: float = 900) -> Manifest:
+async def outcome(local: LocalCluster, name: str, seconds: float = 3600) -> Manifest:
     """The run's only evaluation, once it has ended."""
     [evaluation] = (await ended(local, name, seconds))["evaluations"]
     return dict(evaluation)
 
 
-async def ended(local: LocalCluster, name: str, seconds: float = 900) -> Manifest:
+async def ended(local: LocalCluster, name: str, seconds: float = 3600) -> Manifest:
     """The run's status, once every evaluation has ended."""
     async with asyncio.timeout(seconds):
         while True:

@@ -161,7 +161,7 @@ async def test_a_bucket_that_is_not_there_costs_no_harness_time(tmp_path: Path, 
             await local.apply(SECRET)
             await local.apply(KEY)
             await local.apply(kept_run("lost", model.url, s3, uri="s3://nowhere"))
-            ended = await outcome(local, "lost", 60)
+            ended = await outcome(local, "lost", 400)
             found = await local.get(Ref(RUN_VERSION, "EvaluationRun", "default", "lost"))
             [pod] = await pods(local)
     assert ended["failure"]["reason"] == "ArtifactsRefused"

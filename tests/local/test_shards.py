@@ -62,7 +62,7 @@ async def test_a_shard_that_is_killed_is_waited_for_and_no_answer_counts_twice(
             async with asyncio.timeout(400):
                 while len(model.seen) < questions // 3:  # noqa: ASYNC110  the server tells nobody
                     await asyncio.sleep(0.02)
-            kill_shard(tmp_path / "state", 1)
+            kill_shard(tmp_path / "state", 0)
             assert (await made_before_the_score(local))["completedIndexes"] == "0-2"
             found = await outcome(local, "killed")
     assert found["results"] == expected["results"]

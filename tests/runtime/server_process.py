@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-START_SECONDS = 180
+START_SECONDS = 420
 """Generous: the imports alone take a minute on a machine that does much else."""
 
 PORTS = ("PORT_HTTP", "PORT_TRITON_HTTP", "PORT_TRITON_GRPC", "PORT_TRITON_METRICS")

@@ -88,7 +88,7 @@ async def test_cancelling(slow: Batcher, stream: bool) -> None:
     assert await ask(model, Cancel("2")) == {}
     answers = await asyncio.wait_for(asking, 5)
     assert {name: told[-1] for name, told in answers.items()} == dict.fromkeys("12", Cancelled())
-    await asyncio.to_thread(wait_until, lambda: slow.stats().running == 0, 1)
+    await asyncio.to_thread(wait_until, lambda: slow.stats().running == 0, 5)
 
 
 async def test_one_messages_failure_is_its_own(slow: Batcher) -> None:
@@ -110,10 +110,10 @@ async def test_what_is_no_message(batcher: Batcher) -> None:
 
 
 async def test_a_closed_answer_ends_its_requests(slow: Batcher) -> None:
-    answers = EngineModel(slow).answers(codec.encode([Ask("1", [FOREVER], stream=True)]))
+    answers = EngineModel(slow).answers(codec.encode([Ask("1", [FOREVER] * 4, stream=True)]))
     await anext(answers)
     await answers.aclose()  # type: ignore[attr-defined]
-    await asyncio.to_thread(wait_until, lambda: slow.stats().running == 0, 1)
+    await asyncio.to_thread(wait_until, lambda: slow.stats().running == 0, 5)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_client_that_leaves_frees_the_engine(slow: Letters, stream: bool) -> N
                 assert running(slow) == 1
         else:
             with pytest.raises(httpx.ReadTimeout):
-                client.post("/completions", json=body, timeout=0.5)
+                client.post("/completions", json=body, timeout=1)
         # It would have taken four seconds.
         wait_until(lambda: running(slow) == 0, seconds=2.5)
         aborted = httpx.get(f"{url.removesuffix('/v1')}/metrics").text

@@ -16,7 +16,7 @@ import torch
 from proctor_runtime.checkpoints.formats import FORMATS
 from tests.runtime.conftest import quiet
 
-START_SECONDS = 180
+START_SECONDS = 420
 PROMPT = [5, 17, 42, 8]
 TOKENS = 8
 

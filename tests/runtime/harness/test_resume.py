@@ -14,6 +14,8 @@ from tests.runtime.harness.processes import AdapterProcess, adapter
 
 ITEMS = 60
 CONCURRENCY = 8
+WRITING_SECONDS = 1.5
+"""That writing to the disk may take, of a flush and of the one before."""
 RESUMING = {"MODEL_IDENTITY": "digest-1"}
 
 
@@ -47,23 +49,23 @@ async def evaluate(process: AdapterProcess, kill_after: int | None = None) -> di
 async def test_what_was_answered_is_not_asked_again(
     kill_after: int, model: ModelServer, tmp_path: Path
 ) -> None:
-    model.delay_seconds = 0.05
+    model.delay_seconds = 0.4
     with adapter(model.url, tmp_path, **RESUMING) as process:
         before = await evaluate(process, kill_after)
-        killed = time.monotonic()
         await asyncio.to_thread(process.process.wait, 30)
     assert len(before) >= kill_after
-    asked = len(model.seen)
+    killed = sorted(at for at, _ in before.values())[kill_after - 1]
 
     with adapter(model.url, tmp_path, **RESUMING) as process:
+        asked = len(model.seen)  # by now also what the dead adapter had sent
         after = await evaluate(process)
         progress = await asyncio.to_thread(process.progress)
         await asyncio.to_thread(process.stop)
     assert len(after) == ITEMS
 
-    # Answers older than a flush interval (and the write itself) are on the disk, and are given
+    # Answers older than a flush interval (and the writes themselves) are on the disk, and are given
     # again, to the byte. Nothing but younger ones is asked again.
-    safe = [n for n, (at, _) in before.items() if at < killed - FLUSH_SECONDS - 0.25]
+    safe = [n for n, (at, _) in before.items() if at < killed - FLUSH_SECONDS - WRITING_SECONDS]
     for number in safe:
         twins = [n for n in range(ITEMS) if item(n) == item(number)]
         assert after[number][1] in [before[n][1] for n in twins if n in before]

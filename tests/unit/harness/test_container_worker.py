@@ -22,7 +22,9 @@ def working(folder: Path) -> Iterator[None]:
 
 
 def ask(folder: Path, number: int, code: str) -> None:
-    (folder / f"{number}.json").write_text(json.dumps([sys.executable, "-c", code]))
+    written = folder / "written"
+    written.write_text(json.dumps([sys.executable, "-c", code]))
+    written.rename(folder / f"{number}.json")
 
 
 def ended(folder: Path, number: int) -> str:

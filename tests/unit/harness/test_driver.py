@@ -372,18 +372,19 @@ def test_sigterm_takes_the_harness_along(tmp_path: Path) -> None:
     code = f"""
 import signal, sys
 from pathlib import Path
-from proctor_harness import driver
+from proctor_harness import child, driver
+child.GRACE_SECONDS = 60
 from proctor_harness.child import run_child
 signal.signal(signal.SIGTERM, driver._leave)
-child = "import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-run_child([sys.executable, "-c", child], Path("."), {{}})
+code = "import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+run_child([sys.executable, "-c", code], Path("."), {{}})
 """
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         while not (pid_file.exists() and pid_file.read_text()):
             time.sleep(0.02)
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 143
-    assert time.monotonic() - started < 1.5
+        assert process.wait(50) == 143
+    assert time.monotonic() - started < 30
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)

@@ -24,7 +24,7 @@ from tests.runtime.harness.model_server import listening
 from tests.runtime.harness.packages.scripted_api import Answer, Body, routes
 from tests.runtime.harness.processes import AdapterProcess, adapter, driver_environ
 
-RUN_SECONDS = 300
+RUN_SECONDS = 900
 SHARDS = 2
 
 

@@ -59,7 +59,7 @@ def worker(image: Path, scratch: Path, **env: str) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            assert process.wait(5) in {143, -15}
+            assert process.wait(30) in {143, -15}
 
 
 def run(python: Path, image: Path, folder: Path, spec: dict[str, Any], hub_url: str) -> Evaluated:

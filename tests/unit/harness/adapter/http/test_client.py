@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import pytest
@@ -115,12 +115,19 @@ async def test_events_are_passed_on_as_they_come() -> None:
         assert connections == [0]
 
 
+async def until(probe: Callable[[], object]) -> None:
+    """Let the connections go on until it is so."""
+    async with asyncio.timeout(10):
+        while not probe():  # noqa: ASYNC110  a pool tells nobody
+            await asyncio.sleep(0)
+
+
 async def test_an_answer_still_being_read_is_not_overwritten_by_the_next() -> None:
     """Its connection may be in use again before its reader has taken the last pieces."""
     body = b"4\r\nabcd\r\n"
     async with pool_of(answering(EVENTS + body, b"0\r\n\r\n")) as (pool, connections):
         first = await send(pool)
-        await asyncio.sleep(0.05)
+        await until(lambda: pool._idle)
         second = await send(pool)
         assert [await read(first), await read(second)] == [b"abcd", b"abcd"]
         assert connections == [0]
@@ -258,7 +265,7 @@ async def test_a_stream_that_stops_is_not_waited_for() -> None:
 
     async with pool_of(script) as (pool, _):
         with pytest.raises(BrokenAnswerError, match="no complete answer within"):
-            await read(await send(pool, seconds=0.1))
+            await read(await send(pool, seconds=1))
 
 
 @pytest.fixture
@@ -276,16 +283,17 @@ async def hanging() -> AsyncIterator[tuple[Pool, asyncio.Event]]:
 
 
 async def test_a_cancelled_request_closes_its_connection() -> None:
-    left = asyncio.Event()
+    heard, left = asyncio.Event(), asyncio.Event()
 
     async def script(reader: Reader, _: Writer) -> None:
         await one_request(reader)
+        heard.set()
         await reader.read()
         left.set()
 
     async with pool_of(script) as (pool, _), asyncio.timeout(10):
         asking = asyncio.create_task(send(pool))
-        await asyncio.sleep(0.05)
+        await heard.wait()
         asking.cancel()
         await left.wait()
 
@@ -322,7 +330,8 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next() -> No
     answer = OK + b"content-length: 1\r\n\r\n"
     async with pool_of(answering(answer + b"1", answer + b"2")) as (pool, connections):
         assert raw(await send(pool)) == b"1"
-        await asyncio.sleep(0.05)
+        [idle] = pool._idle
+        await until(lambda: not idle.usable)
         assert raw(await send(pool)) == b"1"
         assert connections == [0, 1]
 
