@@ -3,6 +3,7 @@
 import tarfile
 import zipfile
 import zlib
+from lzma import LZMAError
 from pathlib import Path
 
 from proctor_crds.reasons import Reason
@@ -12,6 +13,8 @@ from proctor_runtime.sources.placed import files_below
 
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 SUFFIXES = (*TAR, ".zip")
+CHUNK = 1 << 20
+BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, RuntimeError)
 
 
 def unpack(archive: Path, name: str, into: Path) -> dict[str, Path]:
@@ -19,7 +22,10 @@ def unpack(archive: Path, name: str, into: Path) -> dict[str, Path]:
     into.mkdir(parents=True)
     try:
         extract(archive, name, into)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except (*BROKEN, OSError) as error:
+        # gzip and bz2 tell of wrong bytes by an OSError that the system knows nothing of.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise RejectedError(
             Reason.CHECKPOINT_CORRUPT, f"{name} cannot be unpacked: {error}"
         ) from error
@@ -33,6 +39,9 @@ def extract(archive: Path, name: str, into: Path) -> None:
     if name.endswith(TAR):
         with tarfile.open(archive) as tar:
             tar.extractall(into, filter="data")
+            # A compressed file's checksum is behind the archive's end, where extracting stops.
+            while tar.fileobj and tar.fileobj.read(CHUNK):
+                pass
     else:
         with zipfile.ZipFile(archive) as zipped:
             zipped.extractall(into)  # noqa: S202 - it leaves out what leads outside

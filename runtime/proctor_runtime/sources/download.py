@@ -140,7 +140,7 @@ def attempt(
     """Write what the source gives from `offset` on; return how far that is, and why not further."""
     reached = offset
     try:
-        with partial.writing(offset) as data:
+        with partial.writing(offset, stop) as data:
             for chunk in source.read(partial.file, offset, stop):
                 data.write(chunk)
                 reached += len(chunk)

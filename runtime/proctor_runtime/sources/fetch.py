@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.download import download, storage_error
 from proctor_runtime.sources.partial import NOTES, UNPACKED, forget_others
 from proctor_runtime.sources.placed import place, refuse_blocked
@@ -34,7 +35,7 @@ def bring(source: Source, root: Path, part_bytes: int) -> None:
             return
         fetched = download(source, files, root, part_bytes=part_bytes)
         try:
-            model = source.arrange(fetched, root / UNPACKED)
+            model = arranged(source, files, fetched, root)
             refuse_blocked(root, model)
             finished.unlink(missing_ok=True)
             place(root, model)
@@ -43,6 +44,18 @@ def bring(source: Source, root: Path, part_bytes: int) -> None:
         except OSError as error:
             raise storage_error(root, error) from error
         logger.info("the model is complete: %d files", len(model))
+
+
+def arranged(
+    source: Source, files: Sequence[RemoteFile], fetched: dict[str, Path], root: Path
+) -> dict[str, Path]:
+    """Make the model of what was fetched; what it cannot be made of is fetched anew next time."""
+    try:
+        return source.arrange(fetched, root / UNPACKED)
+    except RejectedError:
+        # What has the checksum that it should have would come the same again.
+        forget_others(root, [file.path for file in files if file.checksum])
+        raise
 
 
 def opened(settings: FetchSettings) -> Source:

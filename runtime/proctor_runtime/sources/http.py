@@ -14,13 +14,24 @@ from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.archive import SUFFIXES, unpack
 from proctor_runtime.sources.checksum import Checksum
 from proctor_runtime.sources.download import WORKERS
-from proctor_runtime.sources.protocol import RemoteFile, UnreachableError
-from proctor_runtime.sources.web import client, read_range, require_success
+from proctor_runtime.sources.protocol import RemoteFile
+from proctor_runtime.sources.web import (
+    CHUNK,
+    ONE_BYTE,
+    answered,
+    changed,
+    client,
+    range_of,
+    require_part,
+    require_success,
+)
 
 LISTING = "SHA256SUMS"
 LISTING_BYTES = 16 << 20
 LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
 TOTAL = re.compile(r"bytes 0-0/(\d+)")
+STRONG = re.compile(r'"[^"]*"')
+"""An ETag that is another one whenever a byte is."""
 
 
 class HttpSource:
@@ -44,8 +55,14 @@ class HttpSource:
 
     def read(self, file: RemoteFile, start: int, stop: int | None) -> Iterator[bytes]:
         """Yield a part of a file, as long as it is still the one that was described."""
-        condition = {"If-Range": file.version} if file.version.startswith('"') else {}
-        return read_range(self._web, self._place(file.path), start, stop, condition)
+        wanted = range_of(file, start, stop)
+        if wanted and STRONG.fullmatch(file.version):
+            wanted["If-Range"] = file.version
+        with answered(self._web, self._place(file.path), wanted) as answer:
+            require_success(answer)
+            require_part(answer, file, start)
+            require_version(answer, file)
+            yield from answer.iter_raw(CHUNK)
 
     def arrange(self, fetched: dict[str, Path], staging: Path) -> dict[str, Path]:
         """Unpack the archive, if it is one."""
@@ -58,35 +75,32 @@ class HttpSource:
 
     def _described(self, path: str, checksum: Checksum | None) -> RemoteFile:
         """Ask for one byte: a signed URL allows no HEAD, and this shows whether there are parts."""
-        place = self._place(path)
-        try:
-            with self._web.stream("GET", place, headers={"Range": "bytes=0-0"}) as answer:
-                empty = answer.status_code == 416
-                if not empty:
-                    require_success(answer)
-                headers = answer.headers
-        except httpx.TransportError as error:
-            raise UnreachableError(f"{place}: {error or type(error).__name__}") from error
-        total = TOTAL.fullmatch(headers.get("Content-Range", ""))
-        length = "0" if empty else total[1] if total else headers.get("Content-Length")
+        with answered(self._web, self._place(path), ONE_BYTE) as answer:
+            if answer.status_code != 416:
+                require_success(answer)
+        size, version = size_of(answer), version_of(answer.headers)
         digits = checksum.digits if checksum else ""
-        version = headers.get("ETag") or headers.get("Last-Modified") or digits
         return RemoteFile(
             path=path,
-            size=int(length) if length else None,
-            version=version,
+            size=size,
+            version=version or digits,
             checksum=checksum,
-            # Parts of what might be another file tomorrow cannot be put together.
-            divisible=bool(version) and (empty or total is not None),
+            # Of two versions that another validator takes for one, as a date does within its
+            # second, parts could be put together, and only a checksum would tell.
+            divisible=answer.status_code in (206, 416)
+            and size is not None
+            and bool(digits or STRONG.fullmatch(version)),
         )
 
     def _listing(self) -> dict[str, Checksum]:
         """Read the list, and compare it with its own checksum if that is known."""
         text = bytearray()
-        for chunk in read_range(self._web, self._url, 0, None, {}):
-            text += chunk
-            if len(text) > LISTING_BYTES:
-                raise self._no_listing(f"it is longer than {LISTING_BYTES} bytes")
+        with answered(self._web, self._url, {}) as answer:
+            require_success(answer)
+            for chunk in answer.iter_raw(CHUNK):
+                text += chunk
+                if len(text) > LISTING_BYTES:
+                    raise self._no_listing(f"it is longer than {LISTING_BYTES} bytes")
         found = hashlib.sha256(text).hexdigest()
         if self._sha256 and found != self._sha256:
             raise RejectedError(
@@ -105,3 +119,30 @@ class HttpSource:
             f"{self._url} is neither an archive ({', '.join(SUFFIXES)}) nor a list of files as"
             f" sha256sum writes it: {why}",
         )
+
+
+def size_of(answer: httpx.Response) -> int | None:
+    """Return a file's size, from the answer to a request for its first byte."""
+    if answer.status_code == 416:
+        return 0
+    total = TOTAL.fullmatch(answer.headers.get("Content-Range", ""))
+    if total:
+        return int(total[1])
+    # Of a part, it is the part's.
+    length = answer.headers.get("Content-Length") if answer.status_code == 200 else None
+    return int(length) if length else None
+
+
+def version_of(headers: httpx.Headers) -> str:
+    """Return the best that a server says of a file's version; empty if it says nothing."""
+    return headers.get("ETag") or headers.get("Last-Modified") or ""
+
+
+def require_version(answer: httpx.Response, file: RemoteFile) -> None:
+    """Raise where what may be put together with other answers is of another version than they."""
+    # Servers that know no If-Range give parts of whatever there is. Those that know it have to
+    # repeat the ETag, and may leave out the rest.
+    by_tag = STRONG.fullmatch(file.version)
+    told = answer.headers.get("ETag", "") if by_tag else version_of(answer.headers)
+    if file.divisible and told and told != file.version:
+        raise changed(answer)

@@ -1,6 +1,8 @@
 """A repository of a Hugging Face hub, or of a mirror of one."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -19,8 +21,19 @@ from huggingface_hub.hf_api import RepoSibling
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
 from proctor_runtime.sources.checksum import Checksum
+from proctor_runtime.sources.download import WORKERS
 from proctor_runtime.sources.protocol import RemoteFile, UnreachableError
-from proctor_runtime.sources.web import DENIED, client, read_range
+from proctor_runtime.sources.settings import SMALLEST_PART
+from proctor_runtime.sources.web import (
+    CHUNK,
+    DENIED,
+    ONE_BYTE,
+    answered,
+    client,
+    range_of,
+    require_part,
+    require_success,
+)
 
 OTHER_FRAMEWORKS = (
     "*.bin",
@@ -61,18 +74,33 @@ class HuggingFaceSource:
             raise self._meaning(error) from error
         self._commit = model.sha or self._revision
         wanted = [s for s in model.siblings or () if not self._is_ignored(s.rfilename)]
-        return [described(each, self._commit) for each in wanted]
+        files = [described(each, self._commit) for each in wanted]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return list(pool.map(self._tried, files))
 
     def read(self, file: RemoteFile, start: int, stop: int | None) -> Iterator[bytes]:
         """Yield a part of a file of that commit."""
-        url = hf_hub_url(
-            self._repository, file.path, revision=self._commit, endpoint=self._api.endpoint
-        )
-        return read_range(self._web, httpx.URL(url), start, stop, {})
+        with answered(self._web, self._place(file.path), range_of(file, start, stop)) as answer:
+            require_success(answer)
+            require_part(answer, file, start)
+            yield from answer.iter_raw(CHUNK)
 
     def arrange(self, fetched: dict[str, Path], _staging: Path) -> dict[str, Path]:
         """Leave the files as they are."""
         return fetched
+
+    def _place(self, path: str) -> httpx.URL:
+        commit, endpoint = self._commit, self._api.endpoint
+        return httpx.URL(hf_hub_url(self._repository, path, revision=commit, endpoint=endpoint))
+
+    def _tried(self, file: RemoteFile) -> RemoteFile:
+        """Find out whether there are parts of a file that may be long enough to have some."""
+        if file.size is None or file.size <= SMALLEST_PART:
+            return file
+        with answered(self._web, self._place(file.path), ONE_BYTE) as answer:
+            require_success(answer)
+            # The hub knows ranges; some mirrors give all of a file whatever is asked for.
+            return replace(file, divisible=answer.status_code == 206)
 
     def _is_ignored(self, path: str) -> bool:
         return any(fnmatch(path, pattern) for pattern in self._ignored)
@@ -102,7 +130,10 @@ class HuggingFaceSource:
 
 
 def described(sibling: RepoSibling, commit: str) -> RemoteFile:
-    """Describe a file: large ones are known by their SHA-256, the others as git knows them."""
+    """Describe a file: large ones are known by their SHA-256, the others as git knows them.
+
+    Whether there are parts of it, the hub's list does not tell.
+    """
     checksum = None
     if sibling.lfs:
         checksum = Checksum("sha256", sibling.lfs.sha256)
@@ -113,5 +144,5 @@ def described(sibling: RepoSibling, commit: str) -> RemoteFile:
         size=sibling.size,
         version=checksum.digits if checksum else commit,
         checksum=checksum,
-        divisible=sibling.size is not None,
+        divisible=False,
     )

@@ -43,7 +43,9 @@ class Partial:
         self._notes = root / PARTS / f"{file.path}.notes"
         self._data = root / PARTS / f"{file.path}.partial"
         self._whole = root / PARTS / f"{file.path}.whole"
-        self._identity = json.dumps([file.version, file.size, part_bytes])
+        # Else the first part of a file that could be divided stood for all of one that cannot.
+        divided = part_bytes if file.divisible else None
+        self._identity = json.dumps([file.version, file.size, divided])
         self._lock = threading.Lock()
         whole = file.size if file.divisible else None
         starts = range(0, whole, part_bytes) if whole is not None else range(1)
@@ -87,10 +89,12 @@ class Partial:
         return sum((stop or self.file.size or 0) - start for start, stop in missing)
 
     @contextmanager
-    def writing(self, offset: int) -> Iterator[IO[bytes]]:
+    def writing(self, offset: int, stop: int | None) -> Iterator[IO[bytes]]:
         """Open the file to write from `offset` on; what was written is on disk at the end."""
         with self._data.open("r+b") as data:
             data.seek(offset)
+            if stop is None:  # an earlier attempt may have been at another version, a longer one
+                data.truncate()
             yield data
             data.flush()
             # A part is noted only when it would outlive the node, too.

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+SMALLEST_PART = 1 << 20
+"""In bytes; what is no longer is asked for at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FetchSettings:

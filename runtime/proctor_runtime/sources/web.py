@@ -1,17 +1,21 @@
 """Reading parts of files over HTTP."""
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import httpx
 
 from proctor_crds.reasons import Reason
 from proctor_runtime.failure import RejectedError
-from proctor_runtime.sources.protocol import UnreachableError
+from proctor_runtime.sources.protocol import RemoteFile, UnreachableError
 
 CHUNK = 1 << 20
 TIMEOUT = httpx.Timeout(60, connect=15)
 MISSING = (404, 410)
 DENIED = (401, 403)
+ONE_BYTE = {"Range": "bytes=0-0"}
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 def client(token: str | None) -> httpx.Client:
@@ -22,21 +26,40 @@ def client(token: str | None) -> httpx.Client:
     return httpx.Client(follow_redirects=True, headers=headers, timeout=TIMEOUT)
 
 
-def read_range(
-    web: httpx.Client, url: httpx.URL, start: int, stop: int | None, headers: Mapping[str, str]
-) -> Iterator[bytes]:
-    """Yield some bytes of a file, by a range request unless it is asked for from its beginning."""
-    wanted = {**headers}
-    if start or stop is not None:
-        wanted["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+@contextmanager
+def answered(
+    web: httpx.Client, url: httpx.URL, headers: Mapping[str, str]
+) -> Iterator[httpx.Response]:
+    """Ask for a file or a part; raise what the network does."""
     try:
-        with web.stream("GET", url, headers=wanted) as response:
-            require_success(response)
-            if "Range" in wanted and response.status_code != 206:
-                raise UnreachableError(f"{url} has changed, or gives no parts any more")
-            yield from response.iter_raw(CHUNK)
+        with web.stream("GET", url, headers=headers) as answer:
+            yield answer
     except httpx.TransportError as error:
-        raise UnreachableError(f"{url}: {error or type(error).__name__}") from error
+        where = without_query(url)
+        raise UnreachableError(f"{where}: {error or type(error).__name__}") from error
+
+
+def range_of(file: RemoteFile, start: int, stop: int | None) -> dict[str, str]:
+    """Ask for a part; a whole file can be had of a server that knows no ranges, too."""
+    if start == 0 and stop in (None, file.size):
+        return {}
+    return {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+
+
+def require_part(answer: httpx.Response, file: RemoteFile, start: int) -> None:
+    """Raise where a server gives all of a file, another part, or a part of another file."""
+    if "Range" not in answer.request.headers:
+        return
+    told = CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    fits = told is None or (int(told[1]) == start and told[2] in ("*", str(file.size)))
+    if answer.status_code != 206 or not fits:
+        raise changed(answer)
+
+
+def changed(answer: httpx.Response) -> UnreachableError:
+    """Tell that an answer is to another question; the next listing may be of what is there."""
+    where = without_query(answer.request.url)
+    return UnreachableError(f"{where} has changed, or gives no parts any more")
 
 
 def require_success(response: httpx.Response) -> None:

@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from fastapi import Request
+from fastapi.responses import Response
 
 from proctor_crds.wire import EXIT_REJECTED, EXIT_RETRYABLE
 from tests.runtime.sources.conftest import LARGE, Fetch, contents
@@ -105,6 +107,20 @@ def test_a_killed_process_goes_on_where_it_was(
     assert contents(done.root) == contents(model)
     assert way.passed + rest.passed < LARGE + (WORKERS + 1 << 20)
     assert rest.passed < LARGE
+
+
+def test_a_mirror_that_knows_no_ranges_is_asked_for_whole_files(
+    hf: Callable[..., Fetch], mirror: Mirror, model: Path
+) -> None:
+    def all_of_it(request: Request, revision: str, path: str) -> Response:
+        return Response((model / path).read_bytes())
+
+    mirror.hub.resolve = all_of_it  # type: ignore[method-assign]
+    with serving(mirror.hub.app()) as url:
+        done = hf(f"--endpoint={url}")
+        assert done.end() == 0, done.log
+    assert contents(done.root) == contents(model)
+    assert "again in" not in done.log
 
 
 def test_bytes_that_are_not_the_hubs_are_told(

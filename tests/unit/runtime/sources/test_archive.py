@@ -1,3 +1,5 @@
+import errno
+import random
 import tarfile
 from pathlib import Path
 
@@ -82,3 +84,41 @@ def test_a_truncated_archive_is_told(tmp_path: Path, suffix: str) -> None:
     archive.write_bytes(archive.read_bytes()[:60])
     with pytest.raises(RejectedError, match="cannot be unpacked"):
         unpacked(archive)
+
+
+@pytest.mark.parametrize("at", [0.5, 0.75], ids=str)
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip"])
+def test_an_archive_with_wrong_bytes_is_told(tmp_path: Path, suffix: str, at: float) -> None:
+    archive = tmp_path / f"model{suffix}"
+    pack(archive, {"weights": bytes(random.Random(0).choices(b"abcdefgh", k=2_000_000))})
+    data = bytearray(archive.read_bytes())
+    for position in range(int(len(data) * at), int(len(data) * at) + 30):
+        data[position] ^= 0x5A
+    archive.write_bytes(data)
+    with pytest.raises(RejectedError, match="cannot be unpacked") as refused:
+        unpacked(archive)
+    assert refused.value.reason == Reason.CHECKPOINT_CORRUPT
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.xz"])
+def test_a_wrong_checksum_behind_an_archives_end_is_told(tmp_path: Path, suffix: str) -> None:
+    archive = tmp_path / f"model{suffix}"
+    pack(archive, {"weights": bytes(10_000)})
+    data = bytearray(archive.read_bytes())
+    # The checksum of gzip's only member; the index of xz, in which its stream's length is.
+    data[-8 if suffix == ".tar.gz" else -20] ^= 1
+    archive.write_bytes(data)
+    with pytest.raises(RejectedError, match="cannot be unpacked"):
+        unpacked(archive)
+
+
+def test_a_volume_that_fails_is_no_fault_of_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pack(tmp_path / "model.tar", {"weights": b"w"})
+    monkeypatch.setattr(tarfile.TarFile, "extractall", full)
+    with pytest.raises(OSError, match="No space left"):
+        unpacked(tmp_path / "model.tar")

@@ -1,5 +1,6 @@
 """Downloading, from a source in memory that breaks off wherever a test says."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,31 @@ def test_a_length_that_nobody_told_is_taken_as_it_comes(tmp_path: Path) -> None:
     source = MemorySource({"weights": content(350)})
     run(source, tmp_path, [replace(f, divisible=False, size=None) for f in source.files()])
     assert fetched(tmp_path) == source.contents
+
+
+def test_parts_of_what_can_no_longer_be_divided_do_not_count(tmp_path: Path) -> None:
+    source = MemorySource({"weights": content(2000)})
+    with pytest.raises(KilledError):
+        run(replace(source, kill_after=150), tmp_path)
+    notes = tmp_path / ".fetch" / "parts" / "weights.notes"
+    assert "0" in notes.read_text().splitlines()
+    run(source, tmp_path, [replace(file, divisible=False) for file in source.files()])
+    assert fetched(tmp_path) == source.contents
+
+
+def test_nothing_is_left_of_an_attempt_at_a_longer_version(tmp_path: Path) -> None:
+    class Changing(MemorySource):
+        def read(self, file: RemoteFile, start: int, stop: int | None) -> Iterator[bytes]:
+            try:
+                yield from super().read(file, start, stop)
+            except UnreachableError:
+                self.contents = {"weights": content(50)}
+                raise
+
+    untold = {"divisible": False, "size": None, "checksum": None}
+    source = Changing({"weights": content(350)}, breaks=[40], told=untold)
+    run(source, tmp_path)
+    assert fetched(tmp_path) == {"weights": content(50)}
 
 
 def test_another_version_is_fetched_whole(tmp_path: Path) -> None:

@@ -92,6 +92,25 @@ def test_a_version_stays_where_an_archive_cannot_be_unpacked(root: Path) -> None
     assert fetched(root) == FIRST
 
 
+def corrupt(told: dict[str, Any]) -> MemorySource:
+    return ArchiveSource({"model.zip": content(50)}, told=told)
+
+
+@pytest.mark.parametrize(
+    ("told", "again"), [({"checksum": None}, 50), ({}, 0)], ids=["unknown", "known"]
+)
+def test_an_archive_that_cannot_be_unpacked_is_fetched_anew_unless_it_is_right(
+    root: Path, told: dict[str, Any], again: int
+) -> None:
+    mine = own(root, "model.zip")
+    for served in (50, again):
+        source = corrupt(told)
+        with pytest.raises(RejectedError, match="cannot be unpacked"):
+            bring(source, root, PART)
+        assert source.served == served
+    assert fetched(root) == mine
+
+
 def test_a_file_that_was_there_before_and_was_not_fetched_stays(root: Path) -> None:
     mine = own(root, "config.json")
     with pytest.raises(KilledError):
