@@ -3,11 +3,32 @@
 from collections.abc import Sequence
 from typing import Any
 
-from proctor_runtime.engine.protocol import ScoredTokens
+from proctor_runtime.engine.protocol import GenerateRequest, ScoredTokens
+from proctor_runtime.openai.requests import InvalidRequestError
 from proctor_runtime.tokenizer import Tokenizer
 
 LOWEST = -9999.0
 """Stands for minus infinity, which JSON has not; OpenAI's and vLLM's number."""
+
+MOST_NUMBERS = 1 << 22
+"""Log-probabilities of one request: each takes about 80 bytes on its way into the answer."""
+
+
+def check_numbers(asked: Sequence[GenerateRequest]) -> None:
+    """Refuse a request whose log-probabilities would take too much of the server's memory."""
+    count = sum(numbers(one) for one in asked)
+    if count > MOST_NUMBERS:
+        raise InvalidRequestError(
+            f"the request asks for up to {count} log-probabilities, tokens times one more than "
+            f"their alternatives, but {MOST_NUMBERS} is the most of one request: send several "
+            "requests, or ask for fewer alternatives or tokens"
+        )
+
+
+def numbers(one: GenerateRequest) -> int:
+    """Count the log-probabilities that a sequence may get."""
+    scored = len(one.prompt) if one.prompt_logprobs else 0
+    return (scored + one.max_new_tokens) * (one.top_logprobs + 1)
 
 
 def completion_logprobs(
