@@ -48,11 +48,15 @@ class Tokenizer(Protocol):
         ...
 
     def piece(self, token: int) -> str:
-        """Return one token's own text, special or not."""
+        """Return what one token, special or not, adds to a text that has begun."""
         ...
 
     def piece_bytes(self, token: int) -> bytes:
         """Return one token's own bytes, which may be a part of a character only."""
+        ...
+
+    def is_special(self, token: int) -> bool:
+        """Whether texts leave the token out, unless they are to show special tokens."""
         ...
 
     def render_chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> str:
@@ -118,8 +122,22 @@ class HuggingFaceTokenizer:
             )
         return text
 
+    def is_special(self, token: int) -> bool:
+        """Whether texts leave the token out, unless they are to show special tokens."""
+        return token in self._special
+
     def _piece(self, token: int) -> str:
+        ahead, text = self._beginning
+        together = self.decode([*ahead, token], skip_special_tokens=False)
+        if together.startswith(text):
+            return together.removeprefix(text)
         return self.decode([token], skip_special_tokens=False)
+
+    @cached_property
+    def _beginning(self) -> tuple[list[int], str]:
+        """Tokens to decode others behind, and their text: some decoders drop a first space."""
+        tokens = self.encode("a", add_special_tokens=False)
+        return tokens, self.decode(tokens, skip_special_tokens=False)
 
     def _piece_bytes(self, token: int) -> bytes:
         name = self._tokenizer.convert_ids_to_tokens(token)
@@ -134,6 +152,11 @@ class HuggingFaceTokenizer:
     @cached_property
     def _added(self) -> frozenset[int]:
         return frozenset(self._tokenizer.added_tokens_decoder)
+
+    @cached_property
+    def _special(self) -> frozenset[int]:
+        added = self._tokenizer.added_tokens_decoder
+        return frozenset(token for token, how in added.items() if how.special)
 
     @cached_property
     def _byte_of(self) -> dict[str, int]:

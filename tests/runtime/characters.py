@@ -28,6 +28,9 @@ class CharacterTokenizer:
     def piece_bytes(self, token: int) -> bytes:
         return chr(token).encode()
 
+    def is_special(self, token: int) -> bool:
+        return token == EOS
+
     def render_chat(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> str:
         if messages[0]["role"] == "robot":
             raise ChatTemplateError("the chat template refused the messages: robot")

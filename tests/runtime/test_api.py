@@ -159,6 +159,22 @@ async def test_chat_uses_the_template(client: httpx.AsyncClient) -> None:
     assert answer["usage"]["prompt_tokens"] == len("<user>hi<assistant>")
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["streams", "at once"])
+async def test_more_log_probabilities_than_memory_has_room_for(
+    client: httpx.AsyncClient, stream: bool
+) -> None:
+    many = {"model": "letters", "n": 120, "max_tokens": 400, "stream": stream}
+    texts = {**many, "prompt": "abc", "logprobs": 100, "echo": True, "add_special_tokens": False}
+    chat = {**many, "messages": [{"role": "user", "content": "hi"}], "logprobs": True}
+    for path, body, count in (
+        ("/completions", texts, 120 * 403 * 101),
+        ("/chat/completions", {**chat, "top_logprobs": 100}, 120 * 400 * 101),
+    ):
+        status, said = await refused(client, path, body)
+        assert status == 400
+        assert f"{count} log-probabilities" in said
+
+
 async def test_a_conversation_that_the_template_refuses(client: httpx.AsyncClient) -> None:
     body = {"model": "letters", "messages": [{"role": "robot", "content": "hi"}]}
     assert (await refused(client, "/chat/completions", body))[0] == 400

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from proctor_runtime.engine.protocol import Completion, GenerateRequest
-from proctor_runtime.openai.answer import Envelope, ServedModel, joined, spoken, usage_of
+from proctor_runtime.openai.answer import Envelope, ServedModel, spoken, usage_of
 from proctor_runtime.openai.logprobs import completion_logprobs
+from proctor_runtime.openai.offsets import Offsets
 from proctor_runtime.openai.requests import (
     InvalidRequestError,
     engine_requests,
@@ -123,7 +124,8 @@ def completion_choice(
     text, stop = whole_text(tokenizer, prompt.rules, spoken(completion))
     logprobs = None
     if plan.request.logprobs is not None:
-        logprobs = completion_logprobs(joined(completion.prompt, completion.tokens), tokenizer)
+        offsets = Offsets(tokenizer, prompt.rules, prompt.echo)
+        logprobs = completion_logprobs(completion.prompt, completion.tokens, tokenizer, offsets)
     return {
         "index": index,
         "text": prompt.echo + text,

@@ -9,6 +9,7 @@ from proctor_runtime.openai.answer import Envelope, ServedModel, usage_of
 from proctor_runtime.openai.aside import aside
 from proctor_runtime.openai.chat import ChatPlan, chat_answer, plan_chat
 from proctor_runtime.openai.completions import CompletionPlan, completion_answer, plan_completion
+from proctor_runtime.openai.logprobs import check_numbers
 from proctor_runtime.openai.requests import InvalidRequestError, check_request, count_prompts
 from proctor_runtime.openai.schema.chat import ChatCompletionRequest
 from proctor_runtime.openai.schema.completion import CompletionRequest
@@ -89,6 +90,8 @@ class Service:
         length = sum(len(text) for text in texts if isinstance(text, str))
         plan = await aside(length, plan_completion, request, self.model)
         self._check(plan.asked)
+        if request.logprobs is not None:
+            check_numbers(plan.asked)
         return plan
 
     async def _plan_chat(self, request: ChatCompletionRequest) -> ChatPlan:
@@ -97,6 +100,8 @@ class Service:
         length = sum(len(str(message.content)) for message in request.messages)
         plan = await aside(length, plan_chat, request, self.model)
         self._check(plan.asked)
+        if request.logprobs:
+            check_numbers(plan.asked)
         return plan
 
     def _check(self, asked: Sequence[GenerateRequest]) -> None:

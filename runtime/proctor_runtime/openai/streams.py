@@ -8,6 +8,7 @@ from proctor_runtime.openai.chat import ChatPlan, chat_finish
 from proctor_runtime.openai.completions import CompletionPlan, stop_reason
 from proctor_runtime.openai.logprobs import chat_logprobs, completion_logprobs
 from proctor_runtime.openai.message import Message, difference, read_message
+from proctor_runtime.openai.offsets import Offsets
 from proctor_runtime.openai.text import TextStream
 
 NOTHING = ScoredTokens()
@@ -74,7 +75,7 @@ class CompletionStream:
         self._index = index
         self._echo = prompt.echo
         self._prompt = NOTHING
-        self._offset = 0
+        self._offsets = Offsets(plan.model.tokenizer, prompt.rules, prompt.echo)
         self._progress = Progress(TextStream(plan.model.tokenizer, prompt.rules))
         self.finished = False
 
@@ -106,11 +107,9 @@ class CompletionStream:
         if self._plan.request.logprobs is None:
             self._progress.forget()
             return None
-        scored = joined(self._prompt, self._progress.report())
-        self._prompt = NOTHING
-        written = completion_logprobs(scored, self._plan.model.tokenizer, offset=self._offset)
-        self._offset += sum(map(len, written["tokens"]))
-        return written
+        prompt, self._prompt = self._prompt, NOTHING
+        new = self._progress.report()
+        return completion_logprobs(prompt, new, self._plan.model.tokenizer, self._offsets)
 
     def _stop_reason(self, event: TokenEvent) -> int | str | None:
         asked = self._plan.request.stop_token_ids

@@ -9,6 +9,9 @@ from proctor_runtime.engine.scheduling.step import Scores
 LOGIT_BUDGET = 1 << 21
 """Logits in one piece: in float32 8 MiB, which caches hold."""
 
+MARGIN = 8
+"""Tokens looked at besides the likeliest: so many equals at most are told apart in passing."""
+
 
 def score_tokens(logits: torch.Tensor, tokens: torch.Tensor, top: int) -> Scores:
     """Score ``[length]`` tokens by ``[length, vocabulary]`` logits, with `top` alternatives each.
@@ -25,11 +28,35 @@ def score_tokens(logits: torch.Tensor, tokens: torch.Tensor, top: int) -> Scores
 
 
 def likeliest(logits: torch.Tensor, count: int) -> torch.Tensor:
-    """Return the `count` likeliest tokens of each row, likeliest first."""
+    """Return the `count` likeliest tokens of each row, likeliest first, of equals the lowest id.
+
+    16-bit models have many equals, and `topk` picks and orders them otherwise for each count: what
+    a request is told would depend on what its neighbours in the step ask for.
+    """
     if count == 1:
         # Twice as fast as `argmax`, and the first of equals as well.
         return logits.max(-1, keepdim=True).indices
-    return logits.topk(count, -1).indices
+    values, tokens = logits.topk(min(count + MARGIN, logits.shape[-1]), -1)
+    tokens = tokens.sort(-1).values
+    order = logits.gather(-1, tokens).sort(dim=-1, descending=True, stable=True).indices
+    best = tokens.gather(-1, order[:, :count])
+    if values.shape[-1] < logits.shape[-1]:
+        least = values[:, count - 1]
+        # Not `==`: what is not a number has to have tokens, too.
+        uncertain = (~(values[:, -1] < least)).nonzero()[:, 0]
+        if len(uncertain):
+            best[uncertain] = first_of_equals(logits[uncertain], least[uncertain, None], count)
+    return best
+
+
+def first_of_equals(logits: torch.Tensor, least: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the `count` likeliest where more are as likely as the last of them, `least`."""
+    rows, tokens = (~(logits < least)).nonzero(as_tuple=True)
+    order = logits[rows, tokens].sort(descending=True, stable=True).indices
+    order = order[rows[order].sort(stable=True).indices]
+    lengths = rows.bincount(minlength=len(logits))
+    starts = lengths.cumsum(0) - lengths
+    return tokens[order][starts[:, None] + torch.arange(count, device=logits.device)]
 
 
 def join(pieces: Sequence[Scores]) -> Scores:
