@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import celpy
 from pydantic import ValidationError
@@ -49,11 +49,14 @@ def check_name(name: str) -> None:
         raise SpecInvalidError([Problem("metadata.name", f"{name!r}: {NAME_RULE.message}")])
 
 
-def parse(kind: type[S], spec: Any) -> S:
-    """`spec` as `kind`. Raises SpecInvalidError naming each field, value and remedy."""
+def parse(kind: type[S], spec: Any, extra: Literal["forbid", "ignore"] = "forbid") -> S:
+    """`spec` as `kind`, unknown fields forbidden or ignored.
+
+    Raises SpecInvalidError naming each field, value and remedy.
+    """
     try:
         # Strict: the apiserver refuses "2" or true where it wants a number.
-        parsed = kind.model_validate(spec, strict=True, by_alias=True, by_name=False)
+        parsed = kind.model_validate(spec, strict=True, by_alias=True, by_name=False, extra=extra)
     except ValidationError as error:
         raise SpecInvalidError([explained(kind, detail) for detail in error.errors()]) from error
     problems = list(broken_rules(parsed, "spec"))

@@ -16,8 +16,9 @@ from proctor_operator.pods import phase
 def current(wanted: Manifest, jobs: Sequence[Manifest], pods: Sequence[Manifest]) -> Manifest:
     """The Job that shall exist: `wanted`, or one of `jobs` of which the same was asked."""
     standing = {job["metadata"]["name"]: job for job in jobs if not ending(job)}
-    if wanted["metadata"]["name"] in standing:
-        return wanted
+    if there := standing.get(wanted["metadata"]["name"]):
+        # A webhook may have made another template of it, which nobody can change any more.
+        return continued(wanted, there)
     same = (job for job in standing.values() if asked(job) == asked(wanted))
     begun = next((job for job in same if has_begun(job, pods)), None)
     return continued(wanted, begun) if begun else wanted

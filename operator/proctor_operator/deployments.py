@@ -101,11 +101,18 @@ def judge(
     }
     # One that failed for good, an evicted one say, has been replaced.
     standing = [pod for pod in observed.pods if phase(pod) != "Failed"]
-    found = trouble(newest_first(standing))
+    found = trouble(newest_first(standing)) or podless(child)
     said = server_fields(observed) if current else {}
     return conditions(owner, child, found, current=current), (
         fields | (said | {"template": template} if said else kept(owner.status, template))
     )
+
+
+def podless(child: Manifest) -> Trouble | None:
+    """That the cluster refuses pods though it took the Deployment: quotas and policies do."""
+    told = child.get("status", {}).get("conditions", [])
+    found = next((c for c in told if (c["type"], c["status"]) == ("ReplicaFailure", "True")), None)
+    return Trouble(Reason.CHILD_REJECTED, str(found.get("message", ""))) if found else None
 
 
 def endpoints(spec: ModelDeploymentSpec, urls: Mapping[str, str]) -> Manifest:

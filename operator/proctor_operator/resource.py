@@ -63,6 +63,10 @@ def unparsed(manifest: Manifest) -> Resource[Any]:
 
 
 def parsed(resource: Resource[Any], kind: Kind) -> Resource[Any]:
-    """The same with its spec typed. Raises SpecInvalidError."""
+    """The same with its spec typed. Raises SpecInvalidError.
+
+    Fields of later versions are left out: a default that another version's CRD adds to every
+    object must not make them all invalid.
+    """
     check_name(resource.name)
-    return replace(resource, spec=parse(kind.spec, resource.spec))
+    return replace(resource, spec=parse(kind.spec, resource.spec, extra="ignore"))

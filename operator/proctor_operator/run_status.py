@@ -1,6 +1,7 @@
 """What an EvaluationRun's evaluations amount to together: conditions and the columns of `get`."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from proctor_crds.reasons import ConditionType, Reason
 from proctor_crds.results import ResultRecord
@@ -9,12 +10,17 @@ from proctor_operator.children import queueing
 from proctor_operator.children.artifacts import Run
 from proctor_operator.cluster import Manifest
 from proctor_operator.evaluations import Evaluated, is_running
+from proctor_operator.metadata import owned
 from proctor_operator.pods import Trouble, disruption, newest_first, phase, trouble
 from proctor_operator.status import FALSE, TRUE, UNKNOWN, Condition
 from proctor_operator.target import ObservedTarget
 
 BEFORE_ASKING = {Reason.PREFLIGHT_FAILED, Reason.UNKNOWN_TASK, Reason.PARAMETER_INVALID}
 """Reasons of failures that come before their pod's first question."""
+PODLESS = timedelta(seconds=30)
+"""After which a Job that has no pod is not about to get one."""
+SHOWN_WHOLE = 1e6
+"""Scores from here on are shown by their magnitude."""
 
 
 def running(  # noqa: PLR0913  what there is, each by its name
@@ -24,6 +30,7 @@ def running(  # noqa: PLR0913  what there is, each by its name
     jobs: Sequence[Manifest],
     pods: Sequence[Manifest],
     *,
+    now: datetime,
     left: str | None = None,
 ) -> Condition:
     """Whether `jobs`, those that have not ended, run, and what keeps their pods from it.
@@ -40,7 +47,12 @@ def running(  # noqa: PLR0913  what there is, each by its name
     if not jobs:
         words = f"No Job yet: {target.condition.message}"
         return Condition(ConditionType.RUNNING, FALSE, Reason.WAITING_FOR_TARGET, words)
-    held = without_quota(jobs) or starting_trouble(pods) or disrupted(owner, pods)
+    held = (
+        without_quota(jobs)
+        or starting_trouble(pods)
+        or disrupted(owner, pods)
+        or podless(jobs, pods, now)
+    )
     if held:
         return Condition(ConditionType.RUNNING, FALSE, held.reason, held.message)
     words = ", ".join(job["metadata"]["name"] for job in jobs if not queueing.waits(job))
@@ -54,6 +66,20 @@ def without_quota(jobs: Sequence[Manifest]) -> Trouble | None:
     words = ", ".join(job["metadata"]["name"] for job in jobs)
     queues = ", ".join(sorted({str(queueing.queue(job)) for job in jobs}))
     return Trouble(Reason.WAITING_FOR_QUOTA, f"Jobs wait for quota of LocalQueue {queues}: {words}")
+
+
+def podless(jobs: Sequence[Manifest], pods: Sequence[Manifest], now: datetime) -> Trouble | None:
+    """That a Job never had a pod: what refuses pods, the Job's events alone tell."""
+    for job in jobs:
+        status, meta = job.get("status", {}), job["metadata"]
+        had = any(status.get(count) for count in ("active", "failed", "succeeded", "terminating"))
+        since = status.get("startTime")
+        if had or not since or any(owned(pod, meta.get("uid", "")) for pod in pods):
+            continue
+        if now - datetime.fromisoformat(since) > PODLESS:
+            words = "a quota or a policy may refuse it, as `kubectl describe job` tells"
+            return Trouble(Reason.CHILD_REJECTED, f"Job {meta['name']} gets no pod: {words}")
+    return None
 
 
 def disrupted(owner: Run, pods: Sequence[Manifest]) -> Trouble | None:
@@ -94,7 +120,7 @@ def preflight(found: Sequence[Evaluated]) -> Condition:
     early = {e.stored["name"]: e.stored["failure"] for e in found if ended_early(e)}
     if early:
         reasons = {why["reason"] for why in early.values()}
-        reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.PREFLIGHT_FAILED
+        reason = known(reasons.pop()) if len(reasons) == 1 else Reason.PREFLIGHT_FAILED
         words = "; ".join(f"{name}: {why['message']}" for name, why in early.items())
         return Condition(ConditionType.PREFLIGHT, FALSE, reason, words)
     silent = [e.stored["name"] for e in found if not has_asked(e)]
@@ -130,9 +156,14 @@ def succeeded(owner: Run, found: Sequence[Evaluated]) -> Condition:
         words = f"{len(found)} of {len(found)} evaluations have scores{left_out(owner, found)}"
         return Condition(ConditionType.SUCCEEDED, TRUE, Reason.ALL_SCORED, words)
     reasons = {failure["reason"] for _, failure in failures}
-    reason = Reason(reasons.pop()) if len(reasons) == 1 else Reason.EVALUATION_FAILED
+    reason = known(reasons.pop()) if len(reasons) == 1 else Reason.EVALUATION_FAILED
     words = "; ".join(f"{name}: {failure['message']}" for name, failure in failures)
     return Condition(ConditionType.SUCCEEDED, FALSE, reason, words)
+
+
+def known(word: str) -> Reason:
+    """A stored reason, which a later version may have given."""
+    return Reason(word) if word in set(Reason) else Reason.EVALUATION_FAILED
 
 
 def left_out(owner: Run, found: Sequence[Evaluated]) -> str:
@@ -159,7 +190,7 @@ def gate(owner: Run, found: Sequence[Evaluated]) -> list[Condition]:
         words = "The scores are not complete"
         return [Condition(ConditionType.GATE_PASSED, UNKNOWN, Reason.NOT_FINISHED, words)]
     scores = [
-        verdict.Score(e.stored["name"], ResultRecord.model_validate(record))
+        verdict.Score(e.stored["name"], ResultRecord.model_validate(record, extra="ignore"))
         for e in found
         for record in e.stored.get("results", [])
     ]
@@ -180,4 +211,9 @@ def headline(found: Sequence[Evaluated]) -> str | None:
     if not records:
         return None
     value, stderr = float(records[0]["value"]), records[0].get("stderr")
-    return f"{value:.4f}" + (f" ± {float(stderr):.4f}" if stderr else "")
+    return brief(value) + (f" ± {brief(float(stderr))}" if stderr else "")
+
+
+def brief(number: float) -> str:
+    """A score as the status has room for: a perplexity may have hundreds of digits."""
+    return f"{number:.4f}" if abs(number) < SHOWN_WHOLE else f"{number:.4g}"

@@ -203,7 +203,9 @@ def judge(
     conditions = [
         target_ready(owner, observed, done=done),
         run_status.preflight(found),
-        run_status.running(owner, observed.target, found, jobs, pods, left=left(owner, observed)),
+        run_status.running(
+            owner, observed.target, found, jobs, pods, now=now, left=left(owner, observed)
+        ),
         run_status.succeeded(owner, found),
         *run_status.gate(owner, found),
     ]

@@ -7,9 +7,9 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Name of a cluster-scoped object: two releases in two namespaces must not share one. */}}
+{{/* Name of a cluster-scoped object: two releases in two namespaces must not share one, and no namespace has a colon. */}}
 {{- define "proctor.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "proctor.name" .) -}}
+{{- printf "%s:%s" .Release.Namespace (include "proctor.name" .) -}}
 {{- end -}}
 
 {{- define "proctor.serviceAccount" -}}

@@ -101,8 +101,8 @@ def test_every_kind_that_the_operator_makes_is_granted() -> None:
 
 def test_view_and_edit_cover_our_kinds(render: Render) -> None:
     manifests = render()
-    view = one(manifests, "ClusterRole", "ops-proctor-view")
-    edit = one(manifests, "ClusterRole", "ops-proctor-edit")
+    view = one(manifests, "ClusterRole", "ops:proctor-view")
+    edit = one(manifests, "ClusterRole", "ops:proctor-edit")
     assert set(verbs(view)) == {"modeldeployments", "evaluationruns"}
     assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"

@@ -99,3 +99,12 @@ def test_a_job_on_its_way_out_does_not_go_on() -> None:
 
 def test_of_two_jobs_the_one_just_built_is_meant() -> None:
     assert current(NEW, [stored(OLD), stored(NEW)], [pod()]) == NEW
+
+
+def test_a_template_that_a_webhook_changed_is_left_as_it_is() -> None:
+    there = stored(NEW)
+    [container] = there["spec"]["template"]["spec"]["containers"]
+    changed = container | {"image": f"registry.example/{container['image']}"}
+    template = there["spec"]["template"]
+    there["spec"] |= {"template": template | {"spec": template["spec"] | {"containers": [changed]}}}
+    assert plan(Desired([current(NEW, [there], [])]), [there]) == Plan([], [])

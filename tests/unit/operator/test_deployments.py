@@ -113,6 +113,16 @@ def test_scaling_to_zero_is_not_loading(seen: Manifest, message: str) -> None:
     assert found["Progressing"].status == ("False" if message == "replicas is 0" else "True")
 
 
+def test_pods_that_the_cluster_refuses_are_not_loading() -> None:
+    words = "pods is forbidden: exceeded quota: gpus"
+    refused = {"type": "ReplicaFailure", "status": "True", "message": words}
+    seen = child()
+    seen["status"] |= {"conditions": [{"type": "Available", "status": "False"}, refused]}
+    found, _ = judged(seen)
+    assert (found["Ready"].reason, found["Ready"].message) == ("ChildRejected", words)
+    assert truths(ready_child(1))["Ready"] == ("True", "AllReplicasReady")
+
+
 def test_a_deployment_that_its_controller_has_not_seen_is_not_ready() -> None:
     stale = ready_child(1)
     stale["metadata"]["generation"] = 2

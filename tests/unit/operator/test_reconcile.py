@@ -140,13 +140,23 @@ async def test_what_no_longer_is_or_ends_is_left_alone() -> None:
 
 
 async def test_a_spec_that_cannot_be_read_is_told_and_starts_nothing() -> None:
-    manifest = run_manifest(target=EXTERNAL, evalutions=[])
+    manifest = run_manifest(target=EXTERNAL, evaluations=[EVALUATION | {"harness": "lm-evl"}])
     cluster = holding(manifest)
     await reconciled(cluster, manifest)
     (condition,) = cluster.statuses[0]["conditions"]
     assert (condition["status"], condition["reason"]) == ("False", "SpecInvalid")
-    assert "did you mean evaluations?" in condition["message"]
+    assert "did you mean lm-eval or" in condition["message"]
     assert kinds(cluster) == ["EvaluationRun"]
+
+
+async def test_what_a_later_versions_crd_adds_to_every_object_makes_none_invalid() -> None:
+    later = EVALUATION | {"newer": {"on": True}}
+    manifest = run_manifest(target=EXTERNAL, evaluations=[later], newest={})
+    cluster = holding(manifest)
+    await reconciled(cluster, manifest)
+    accepted = condition_of(cluster.statuses[0]["conditions"], "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("True", "SpecValid")
+    assert "Job" in kinds(cluster)
 
 
 async def test_a_spec_that_can_no_longer_be_read_keeps_its_scores() -> None:

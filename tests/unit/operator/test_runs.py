@@ -27,7 +27,7 @@ from proctor_operator.runs import (
     wanted_jobs,
 )
 from proctor_operator.settings import Settings
-from proctor_operator.status import Condition
+from proctor_operator.status import Condition, timestamp
 from proctor_operator.target import ObservedTarget, of_deployment
 from tests import virtual_time
 from tests.builders import (
@@ -810,3 +810,44 @@ class TestNextLook:
 def test_the_builder_s_model_is_the_one_that_is_asked_for() -> None:
     assert READY.upstream
     assert READY.upstream.model == MODEL["servedName"]
+
+
+@pytest.mark.parametrize(
+    ("value", "stderr", "shown"),
+    [("1.2345e+217", "3e200", "1.234e+217 ± 3e+200"), ("1e6", "0.5", "1e+06 ± 0.5000")],
+)
+def test_a_score_of_any_size_has_room(value: str, stderr: str, shown: str) -> None:
+    assert headline([Evaluated({"results": [SCORE | {"value": value, "stderr": stderr}]})]) == shown
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "running"),
+    [
+        ({}, 31, "False"),
+        ({}, 29, "True"),
+        ({"active": 1}, 31, "True"),
+        ({"failed": 1}, 31, "True"),
+    ],
+    ids=["never", "not yet", "not seen", "taken away"],
+)
+def test_a_job_that_gets_no_pod_does_not_run(status: Manifest, age: int, running: str) -> None:
+    run, began = make_run(), timestamp(NOW - timedelta(seconds=age))
+    found = condition(run, observed(jobs(run, startTime=began, **status)), "Running")
+    assert found.status == running
+    if running == "False":
+        assert found.reason == "ChildRejected"
+        assert f"Job {job_name(run)} gets no pod: a quota or a policy" in found.message
+
+
+def test_what_a_later_version_stored_can_be_judged() -> None:
+    run = make_run(gate=GATE)
+    tried = attempt(run.spec, run.spec.evaluations[0])
+    told = {"failure": {"reason": "Newer", "message": "m"}, "attempt": tried}
+    failed = finished(run, **told, results=[], progress={"done": 0})
+    again = make_run(gate=GATE, status={"evaluations": [failed]})
+    for kind in ("Preflight", "Succeeded"):
+        found = condition(again, observed(), kind)
+        assert (found.status, found.reason) == ("False", "EvaluationFailed")
+    scored = finished(run, results=[SCORE | {"newer": 1}])
+    again = make_run(gate=GATE, status={"evaluations": [scored]})
+    assert condition(again, observed(), "GatePassed").status == "True"
