@@ -241,31 +241,36 @@ def test_no_program_has_more_than_thirty_seconds(monkeypatch: pytest.MonkeyPatch
     assert 2.5 < time.monotonic() - began < 25
 
 
-@pytest.fixture
-def crowded() -> Iterator[None]:
-    """Each processor has two others to serve, which come first."""
-    argv = [sys.executable, "-c", "while True: pass"]
-    others = [subprocess.Popen(argv) for _ in range(2 * (os.cpu_count() or 1))]
-    yield
-    for other in others:
-        other.kill()
-        other.wait()
-
-
-@pytest.mark.usefixtures("crowded")
 @pytest.mark.parametrize(
-    ("patience", "words"), [(60, "passed"), (0.1, "it is too busy")], ids=["busy", "too busy"]
+    ("state", "used", "patience", "result"),
+    [
+        ("R", 0.0, 60, "passed"),
+        ("D", 0.0, 60, "passed"),
+        ("S", 0.0, 60, "timed out"),
+        ("R", 1.0, 60, "timed out"),
+        ("R", 0.0, 0.1, "it is too busy"),
+    ],
+    ids=["waits for its turn", "waits for a disk", "sleeps", "had its time", "starves"],
 )
-def test_the_time_that_others_take_is_not_the_programs(patience: float, words: str) -> None:
-    program = "import time\nwhile time.process_time() < 0.8: pass"
-    text = (
-        "import os; os.nice(5); from proctor_harness.sandbox import execution\n"
-        f"execution.STARVED_SECONDS = {patience}\n"
-        f"print(execution.run({program!r}, 1).result)"
-    )
-    argv = [sys.executable, "-c", text]
-    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert words in ended.stdout + ended.stderr
+def test_the_time_that_others_take_is_not_the_programs(
+    monkeypatch: pytest.MonkeyPatch, state: str, used: float, patience: float, result: str
+) -> None:
+    seen = iter([("R", 0.0)])
+    monkeypatch.setattr(execution, "scheduled", lambda _: next(seen, (state, used)))
+    monkeypatch.setattr(execution, "STARVED_SECONDS", patience)
+    try:
+        found = execution.run("import time; time.sleep(3)", 0.5).result
+    except execution.ExecutionError as error:
+        found = str(error)
+    assert found.endswith(result)
+
+
+def test_what_a_process_has_had_of_a_processor_is_seen() -> None:
+    argv = [sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(argv) as process:
+        eventually(lambda: execution.scheduled(process.pid)[1] > 0.2)
+        assert execution.scheduled(process.pid)[0] == "R"
+        process.kill()
 
 
 def test_no_program_outlives_what_keeps_its_time() -> None:

@@ -18,8 +18,6 @@ LONGEST_STOP = 256
 MOST_CHOICES = 128
 MOST_LOGPROBS = 100
 
-StopText = Annotated[str, Field(max_length=LONGEST_STOP)]
-
 
 class LooseModel(BaseModel):
     """Takes null for what is left out, and fields that it does not know."""
@@ -57,9 +55,7 @@ class GenerationRequest(LooseModel):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     """By token id."""
     seed: Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)] | None = None
-    stop: StopText | Annotated[list[StopText], Field(max_length=MOST_STOPS)] = Field(
-        default_factory=list
-    )
+    stop: str | Annotated[list[str], Field(max_length=MOST_STOPS)] = Field(default_factory=list)
     stop_token_ids: TokenIds = Field(default_factory=list)
     include_stop_str_in_output: bool = False
     ignore_eos: bool = False
@@ -79,9 +75,14 @@ class GenerationRequest(LooseModel):
 
     @field_validator("stop")
     @classmethod
-    def take_unicode(cls, stop: str | list[str]) -> str | list[str]:
+    def take_short_unicode(cls, stop: str | list[str]) -> str | list[str]:
         """Refuse half a surrogate pair: JSON can write it, and no text ever has it."""
         for text in [stop] if isinstance(stop, str) else stop:
+            if len(text) > LONGEST_STOP:
+                raise ValueError(
+                    f"stop has a text of {len(text)} characters: at most {LONGEST_STOP} characters "
+                    "are looked for"
+                )
             try:
                 text.encode()
             except UnicodeEncodeError as error:
