@@ -203,6 +203,9 @@ class ServerConnection(asyncio.Protocol):
             async for piece in body:
                 if piece:  # an empty chunk would end the body
                     self._transport.write(encode(piece))
+                    if self._transport.is_closing():
+                        # A body that never has to wait would keep from us that the client left.
+                        self._gate.shut()
                     await self._gate.passed()
         if how.chunked:
             self._transport.write(LAST_CHUNK)

@@ -241,6 +241,42 @@ async def test_a_client_that_reads_slowly_slows_the_stream() -> None:
             await asyncio.sleep(0.02)
 
 
+class LeftTransport(asyncio.Transport):
+    """A client that leaves at the first byte, as the loop tells when it next runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = asyncio.Event()
+
+    def write(self, _data: bytes | bytearray | memoryview) -> None:
+        self.left.set()
+
+    def is_closing(self) -> bool:
+        return self.left.is_set()
+
+    def close(self) -> None:
+        """It is."""
+
+
+async def test_a_client_that_left_ends_a_stream_that_never_waits() -> None:
+    made = 0
+
+    async def ready() -> Stream:
+        nonlocal made
+        for made in range(1000):  # noqa: B007  counted
+            yield b"x"
+
+    async def answer(_: Request) -> Response:
+        return Response(200, (), ready())
+
+    connection, transport = server.server_protocol(answer)(), LeftTransport()
+    connection.connection_made(transport)
+    connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
+    await transport.left.wait()
+    connection.connection_lost(None)
+    assert made < 2
+
+
 async def test_a_defect_of_ours_breaks_the_connection_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
